@@ -1,0 +1,165 @@
+import { randomUUID } from 'node:crypto';
+import { EVENT_NAMES } from '@mayfly/contracts/bus';
+import {
+  type BuildFinished,
+  type BuildStarted,
+  checkTokenGrant,
+  type TokenGrant,
+} from '@mayfly/contracts/events';
+import { issuerUrl } from '@mayfly/contracts/issuer-url';
+import { jetstream } from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
+import {
+  allowInsecureRequests,
+  ClientSecretBasic,
+  type Configuration,
+  discovery,
+  tokenIntrospection,
+} from 'openid-client';
+import type { CiCredentials } from './system.ts';
+
+/** What a CI system and a relying party have been given: nothing else is used. */
+export type Given = {
+  source: string;
+  baseUrl: string;
+  audience: string;
+  ci: CiCredentials;
+  relyingParty: { name: string; secret: string };
+};
+
+type Say = (line: string) => void;
+
+const DEADLINE_MS = 10_000;
+
+/**
+ * Runs one build through a deployment and tells it, a line a step with the milliseconds that it took. Throws what went
+ * wrong in the first step that failed.
+ */
+export async function demonstrate(given: Given, say: Say): Promise<void> {
+  const { source, baseUrl, audience, ci } = given;
+  const { name, secret } = given.relyingParty;
+  const step = stepper(say);
+  const nats = await connect({ ...ci, timeout: DEADLINE_MS });
+  try {
+    const issuer = issuerUrl(baseUrl, source);
+    const id = `demo-${randomUUID()}`;
+    const reply = randomUUID();
+    const heard = hearGrant(nats, source, reply);
+    await step('the CI publishes build.started', () => publishStarted(nats, { source, id, reply, audience }));
+    const grant = await step('its tokens arrive at the CI', () => heard);
+    const token = grant.data.id_tokens['API_TOKEN'] ?? fail(JSON.stringify(grant.data.id_token_errors));
+
+    const client = await step('a relying party, given only the issuer URL, finds its documents', () =>
+      discovery(new URL(issuer), name, undefined, ClientSecretBasic(secret), {
+        execute: [allowInsecureRequests],
+      }),
+    );
+    await step('it verifies the token', () => verify(token, client, issuer, audience));
+    await step('introspection says active', () => expectActive(client, token, true));
+    await step('the runner gets one more token', () => requestToken(grant, audience, 200));
+    await step('the CI publishes build.finished', () => publishFinished(nats, source, id));
+    await step('introspection says inactive', () => expectActive(client, token, false));
+    await step('the request token buys nothing more', () => requestToken(grant, audience, 401));
+  } finally {
+    await nats.close();
+  }
+}
+
+function stepper(say: Say) {
+  return async <T>(what: string, act: () => Promise<T>): Promise<T> => {
+    const started = performance.now();
+    try {
+      const result = await act();
+      say(`  ✓ ${what} ${`(${(performance.now() - started).toFixed(1)} ms)`}`);
+      return result;
+    } catch (error) {
+      say(`  ✗ ${what}: ${(error as Error).message}`);
+      throw error;
+    }
+  };
+}
+
+async function hearGrant(nats: NatsConnection, source: string, reply: string): Promise<TokenGrant> {
+  const subscription = nats.subscribe(EVENT_NAMES.tokens(source, reply), { max: 1, timeout: DEADLINE_MS });
+  for await (const message of subscription) return checkTokenGrant.parse(message.json());
+  return fail('no grant came');
+}
+
+async function publishStarted(
+  nats: NatsConnection,
+  { source, id, reply, audience }: { source: string; id: string; reply: string; audience: string },
+): Promise<void> {
+  const event: BuildStarted = {
+    ...envelope(source),
+    type: 'dev.mayfly.ci.build.started',
+    data: {
+      build: {
+        id,
+        number: 1,
+        organization: { id: '1', name: 'octo' },
+        repository: {
+          id: '456789',
+          name: 'octo/hello',
+          url: 'https://git.example.com/octo/hello',
+          visibility: 'private',
+        },
+        pipeline: { id: '7', name: 'deploy' },
+        ref: 'refs/heads/main',
+        ref_type: 'branch',
+        sha: '9fceb02d0ae598e95dc970b74767f19372d61af8',
+        event: 'push',
+        actor: { id: '42', name: 'octocat' },
+      },
+      id_tokens: { API_TOKEN: { aud: audience } },
+      reply,
+    },
+  };
+  await publish(nats, EVENT_NAMES.started(source), event);
+}
+
+async function publishFinished(nats: NatsConnection, source: string, id: string): Promise<void> {
+  const event: BuildFinished = {
+    ...envelope(source),
+    type: 'dev.mayfly.ci.build.finished',
+    data: { id, outcome: 'success' },
+  };
+  await publish(nats, EVENT_NAMES.finished(source), event);
+}
+
+function envelope(source: string) {
+  return { specversion: '1.0', id: randomUUID(), source, time: new Date().toISOString() } as const;
+}
+
+async function publish(nats: NatsConnection, eventName: string, event: { id: string }): Promise<void> {
+  const { duplicate } = await jetstream(nats).publish(eventName, JSON.stringify(event), { msgID: event.id });
+  if (duplicate) fail('the event was taken for a duplicate');
+}
+
+async function verify(token: string, client: Configuration, issuer: string, audience: string): Promise<void> {
+  const { jwks_uri } = client.serverMetadata();
+  const { alg } = decodeProtectedHeader(token);
+  const keys = createRemoteJWKSet(new URL(jwks_uri ?? fail('the metadata names no key set')));
+  await jwtVerify(token, keys, { issuer, audience, algorithms: [alg ?? 'RS256'], typ: 'JWT' });
+}
+
+async function expectActive(client: Configuration, token: string, expected: boolean): Promise<void> {
+  const deadline = Date.now() + DEADLINE_MS;
+  for (;;) {
+    const { active } = await tokenIntrospection(client, token);
+    if (active === expected) return;
+    if (Date.now() > deadline) fail(`introspection still says active: ${active}`);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+async function requestToken({ data }: TokenGrant, audience: string, expected: number): Promise<void> {
+  const url = `${data.id_token_request_url}&audience=${encodeURIComponent(audience)}`;
+  const response = await fetch(url, { headers: { authorization: `Bearer ${data.id_token_request_token}` } });
+  await response.arrayBuffer();
+  if (response.status !== expected) fail(`the answer was ${response.status} instead of ${expected}`);
+}
+
+function fail(message: string): never {
+  throw new Error(message);
+}

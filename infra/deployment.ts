@@ -1,0 +1,79 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Policy } from '@mayfly/contracts/policy';
+import { natsConfig } from './nats/config.ts';
+import { redisAcl, redisConfig } from './redis/config.ts';
+
+/** What the two servers are told: addresses that they listen on and folders that they write to. */
+export type Places = {
+  nats: { listen: string; monitor: string; dir: string };
+  redis: { bind: string; port: number; dir: string; aclFile: string };
+};
+
+/** The users that exist beside the sources and the relying parties. */
+export const NATS_USERS = [
+  'bootstrap',
+  'bootstrap-keys',
+  'build-lifecycle',
+  'issuer',
+  'key-manager',
+  'jwks-publisher',
+  'operator',
+] as const;
+/** The users of Redis. */
+export const REDIS_USERS = ['operator', 'build-lifecycle', 'issuer', 'jwks-publisher'] as const;
+
+/** The files of a deployment: paths of secrets by name, and of the two servers' configuration. */
+export type Deployment = {
+  dir: string;
+  natsConfigFile: string;
+  redisConfigFile: string;
+  relyingPartiesFile: string;
+  /** Gives the path of the file that holds a secret. */
+  secretFile(name: string): string;
+  /** Gives the secret itself. */
+  secret(name: string): string;
+};
+
+/**
+ * Makes, under `dir`, everything that a deployment of `policy` needs beside the policy: a secret for each user, source
+ * and relying party, the keys of `issuer` and `key-manager`, and the configuration of NATS and Redis. Keeps every
+ * secret that is there already. All of it is readable by the owner alone.
+ */
+export function makeDeployment(policy: Policy, dir: string, places: Places): Deployment {
+  for (const folder of ['', 'secrets', 'nats', 'redis'])
+    mkdirSync(join(dir, folder), { recursive: true, mode: 0o700 });
+  const secretFile = (name: string) => join(dir, 'secrets', name);
+  const secret = (name: string) => keepSecret(secretFile(name));
+  const natsConfigFile = join(dir, 'nats', 'nats.conf');
+  const redisConfigFile = join(dir, 'redis', 'redis.conf');
+  const relyingPartiesFile = secretFile('relying-parties.json');
+
+  const sources = Object.keys(policy.sources);
+  writePrivate(
+    natsConfigFile,
+    natsConfig(sources, (user) => secret(`nats-${user}`), places.nats),
+  );
+  writePrivate(
+    join(dir, 'redis', 'users.acl'),
+    redisAcl((user) => secret(`redis-${user}`)),
+  );
+  writePrivate(redisConfigFile, redisConfig(places.redis));
+  for (const key of ['request-token.key', 'key-encryption.key']) secret(key);
+  const parties = Object.keys(policy.relying_parties ?? {});
+  const credentials = Object.fromEntries(parties.map((party) => [party, secret(`relying-party-${party}`)]));
+  writePrivate(relyingPartiesFile, `${JSON.stringify(credentials)}\n`);
+  return { dir, natsConfigFile, redisConfigFile, relyingPartiesFile, secretFile, secret };
+}
+
+/** Gives the secret in `file`, made now if there is none: 256 random bits as 64 hexadecimal digits. */
+function keepSecret(file: string): string {
+  if (!existsSync(file)) writePrivate(file, `${randomBytes(32).toString('hex')}\n`);
+  return readFileSync(file, 'utf8').trim();
+}
+
+function writePrivate(file: string, text: string): void {
+  writeFileSync(file, text, { mode: 0o600 });
+  chmodSync(file, 0o600);
+}

@@ -1,0 +1,160 @@
+import {
+  BUCKETS,
+  CONSUMERS,
+  EVENT_NAMES,
+  MAX_MESSAGE_BYTES,
+  REBUILD_CONSUMERS,
+  STREAMS,
+} from '@mayfly/contracts/bus';
+
+type Where = { listen: string; monitor: string; dir: string };
+type Permissions = { publish: string[]; subscribe: string[]; responds?: boolean };
+
+/** The account of a source: only `ci.<source>.>` leaves it and only `tokens.<source>.>` enters. */
+export const sourceAccount = (source: string) => `ci-${source}`;
+
+const inbox = (user: string) => `_INBOX.${user}.>`;
+
+function consumer(stream: string, name: string): string[] {
+  return [
+    `$JS.API.CONSUMER.INFO.${stream}.${name}`,
+    `$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`,
+    `$JS.ACK.${stream}.${name}.>`,
+    `$JS.ACK.*.*.${stream}.${name}.>`,
+  ];
+}
+
+/** What each service may say and hear, and nothing else: one row a user. */
+export const PERMISSIONS: Record<string, Permissions> = {
+  bootstrap: { publish: ['$JS.API.>'], subscribe: [inbox('bootstrap')] },
+  'bootstrap-keys': { publish: ['$JS.API.>'], subscribe: [inbox('bootstrap-keys')] },
+  'build-lifecycle': {
+    publish: [
+      ...consumer(STREAMS.builds, CONSUMERS.starts),
+      ...consumer(STREAMS.builds, CONSUMERS.ends),
+      ...REBUILD_CONSUMERS.flatMap((name) => [
+        `$JS.API.CONSUMER.CREATE.${STREAMS.builds}.${name}`,
+        `$JS.API.CONSUMER.DELETE.${STREAMS.builds}.${name}`,
+        ...consumer(STREAMS.builds, name),
+      ]),
+      `$JS.API.STREAM.INFO.${STREAMS.builds}`,
+      `$JS.API.STREAM.MSG.GET.${STREAMS.builds}`,
+      EVENT_NAMES.buildRunning,
+      EVENT_NAMES.buildFinished,
+      EVENT_NAMES.ended('*'),
+      EVENT_NAMES.deadLetter('*'),
+    ],
+    subscribe: [inbox('build-lifecycle')],
+  },
+  issuer: {
+    publish: [
+      ...consumer(STREAMS.lifecycle, CONSUMERS.issuer),
+      EVENT_NAMES.signIdToken,
+      EVENT_NAMES.tokens('*', '*'),
+    ],
+    subscribe: [inbox('issuer'), `${EVENT_NAMES.grant('*')} issuer`],
+    responds: true,
+  },
+  'jwks-publisher': {
+    publish: [EVENT_NAMES.readKeySet('*')],
+    subscribe: [inbox('jwks-publisher'), EVENT_NAMES.keySetChanged('*')],
+  },
+  'key-manager': {
+    publish: [
+      ...[BUCKETS.keyring, BUCKETS.keySets].flatMap((bucket) => [
+        `$KV.${bucket}.*`,
+        `$JS.API.STREAM.INFO.KV_${bucket}`,
+        `$JS.API.STREAM.MSG.GET.KV_${bucket}`,
+      ]),
+    ],
+    subscribe: [inbox('key-manager'), `${EVENT_NAMES.signIdToken} key-manager`],
+    responds: true,
+  },
+  operator: { publish: [], subscribe: [inbox('operator')] },
+};
+
+/** Takes the sources, the password of each user, and where the server listens; gives the server's configuration. */
+export function natsConfig(sources: string[], password: (user: string) => string, where: Where): string {
+  const users = (...names: string[]) =>
+    names.map((name) => user(name, password(name), PERMISSIONS[name])).join('\n      ');
+  return `# Made from mayfly.yaml: change that instead.
+server_name: mayfly
+listen: ${quote(where.listen)}
+http: ${quote(where.monitor)}
+max_payload: ${MAX_MESSAGE_BYTES}
+write_deadline: "5s"
+jetstream { store_dir: ${quote(where.dir)} }
+system_account: SYS
+accounts {
+  SYS {}
+  KEYS {
+    jetstream: enabled
+    users: [
+      ${users('bootstrap-keys', 'key-manager')}
+    ]
+    exports: [
+      { service: ${quote(EVENT_NAMES.signIdToken)}, accounts: [MAYFLY] }
+      ${sources.map((source) => keySetExports(source)).join('\n      ')}
+    ]
+  }
+  MAYFLY {
+    jetstream: enabled
+    users: [
+      ${users('bootstrap', 'build-lifecycle', 'issuer', 'jwks-publisher', 'operator')}
+    ]
+    imports: [
+      { service: { account: KEYS, subject: ${quote(EVENT_NAMES.signIdToken)} } }
+      ${sources.map((source) => keySetImports(source)).join('\n      ')}
+    ]
+    exports: [
+      ${sources.map((source) => sourceExports(source)).join('\n      ')}
+    ]
+  }
+${sources.map((source) => sourceConfig(source, password(sourceAccount(source)))).join('\n')}
+}
+`;
+}
+
+const bucketSubject = (source: string) => `$KV.${BUCKETS.keySets}.${source}`;
+const directGet = (source: string) => `$JS.API.DIRECT.GET.KV_${BUCKETS.keySets}.${bucketSubject(source)}`;
+
+function keySetExports(source: string): string {
+  return `{ service: ${quote(directGet(source))}, accounts: [MAYFLY] }
+      { stream: ${quote(bucketSubject(source))}, accounts: [MAYFLY] }`;
+}
+
+function keySetImports(source: string): string {
+  return `{ service: { account: KEYS, subject: ${quote(directGet(source))} }, to: ${quote(EVENT_NAMES.readKeySet(source))} }
+      { stream: { account: KEYS, subject: ${quote(bucketSubject(source))} }, to: ${quote(EVENT_NAMES.keySetChanged(source))} }`;
+}
+
+function sourceExports(source: string): string {
+  const account = sourceAccount(source);
+  return `{ service: "ci.${source}.>", accounts: [${account}] }
+      { stream: "tokens.${source}.>", accounts: [${account}] }`;
+}
+
+function sourceConfig(source: string, password: string): string {
+  const name = sourceAccount(source);
+  const permissions = { publish: [`ci.${source}.>`], subscribe: [`tokens.${source}.>`, inbox(name)] };
+  return `  ${name} {
+    users: [
+      ${user(name, password, permissions)}
+    ]
+    imports: [
+      { service: { account: MAYFLY, subject: "ci.${source}.>" } }
+      { stream: { account: MAYFLY, subject: "tokens.${source}.>" } }
+    ]
+  }`;
+}
+
+function user(name: string, password: string, permissions: Permissions | undefined): string {
+  if (!permissions) throw new TypeError(`no permissions are written for ${name}`);
+  const list = (subjects: string[]) =>
+    subjects.length === 0 ? '{ deny: ">" }' : `{ allow: [${subjects.map(quote).join(', ')}] }`;
+  const responses = permissions.responds ? ', allow_responses: { max: 1, expires: "5s" }' : '';
+  const allowed = `publish: ${list(permissions.publish)}, subscribe: ${list(permissions.subscribe)}${responses}`;
+  return `{ user: ${quote(name)}, password: ${quote(password)}, permissions: { ${allowed} } }`;
+}
+
+const quote = (text: string) => JSON.stringify(text);

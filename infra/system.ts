@@ -1,0 +1,171 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Policy } from '@mayfly/contracts/policy';
+import { parsePolicy } from '@mayfly/service-kit/policy';
+import { bootstrap } from './bootstrap.ts';
+import type { Child } from './child.ts';
+import { type Deployment, makeDeployment } from './deployment.ts';
+import { sourceAccount } from './nats/config.ts';
+import { keepPorts } from './ports.ts';
+import type { Processes } from './processes.ts';
+import { answersOk, endOfLog, isRedisUp } from './readiness.ts';
+import type { Command } from './server.ts';
+import type { Servers } from './servers.ts';
+import { SERVICES, type ServiceName, serviceEnvironment } from './service-environment.ts';
+
+/** What a system is made of, and where. */
+export type SystemOptions = {
+  /** The project's root: where the services are. */
+  root: string;
+  /** Where this system keeps its secrets, data, ports and logs. */
+  dir: string;
+  policyFile: string;
+  servers: Servers;
+  processes: Processes;
+  say(line: string): void;
+  /** How many of each service; one if left out. */
+  replicas?: number;
+  /** Settings beside those of the deployment, by service. */
+  environment?: Partial<Record<ServiceName, Record<string, string>>>;
+};
+
+/** What a CI system of this deployment is given. */
+export type CiCredentials = { servers: string[]; user: string; pass: string; inboxPrefix: string };
+
+/** A whole Mayfly on this machine: two servers, and each service in a process of its own. */
+export type System = {
+  baseUrl: string;
+  requestUrl: string;
+  policy: Policy;
+  deployment: Deployment;
+  ports: Readonly<Record<string, number>>;
+  /** Names of the processes, in the order in which they start. */
+  names: readonly string[];
+  /** Starts a process, and waits until it is ready. Throws with the end of its log where it is not. */
+  start(name: string): Promise<void>;
+  /** The process of that name, undefined while it does not run. */
+  child(name: string): Child | undefined;
+  ciCredentials(source: string): CiCredentials;
+};
+
+const READY_DEADLINE_MS = 30_000;
+
+/** Starts the servers, makes what is in them, then starts the services. Throws what went wrong. */
+export async function startSystem(options: SystemOptions): Promise<System> {
+  const system = await prepareSystem(options);
+  await Promise.all([system.start('nats'), system.start('redis')]);
+  await bootstrapSystem(system);
+  options.say('streams, consumers and buckets are there');
+  await Promise.all(system.names.slice(2).map((name) => system.start(name)));
+  return system;
+}
+
+/** Makes the streams, consumers and buckets of a system whose NATS runs. */
+export async function bootstrapSystem({ policy, deployment, ports }: System): Promise<void> {
+  const servers = [`nats://127.0.0.1:${ports['nats']}`];
+  await bootstrap(policy, { servers, password: (user) => deployment.secret(`nats-${user}`) });
+}
+
+/** Makes everything that a system needs before anything is started. Throws a TypeError for a policy that cannot work. */
+export async function prepareSystem(options: SystemOptions): Promise<System> {
+  const { dir, policyFile, replicas = 1 } = options;
+  for (const folder of ['', 'logs', 'data', 'data/nats', 'data/redis']) {
+    mkdirSync(join(dir, folder), { recursive: true, mode: 0o700 });
+  }
+  const policy = parsePolicy(readFileSync(policyFile, 'utf8'), policyFile);
+  const services = SERVICES.flatMap((service) =>
+    Array.from({ length: replicas }, (_, index) => (index === 0 ? service : `${service}-${index + 1}`)),
+  );
+  const opsNames = services.map((name) => `ops-${name}`);
+  const ports = await keepPorts(join(dir, 'ports.json'), [
+    'nats',
+    'nats-monitor',
+    'redis',
+    ...services,
+    ...opsNames,
+  ]);
+  const deployment = makeDeployment(policy, dir, {
+    nats: {
+      listen: `127.0.0.1:${ports['nats']}`,
+      monitor: `127.0.0.1:${ports['nats-monitor']}`,
+      dir: join(dir, 'data/nats'),
+    },
+    redis: {
+      bind: '127.0.0.1',
+      port: ports['redis'] as number,
+      dir: join(dir, 'data/redis'),
+      aclFile: join(dir, 'redis/users.acl'),
+    },
+  });
+  const baseUrl = policy.base_url ?? `http://localhost:${ports['jwks-publisher']}`;
+  const requestUrl = policy.request_url ?? policy.base_url ?? `http://localhost:${ports['issuer']}`;
+  const parts = { baseUrl, requestUrl, policy, deployment, ports };
+  const children = new Map<string, Child>();
+  return {
+    ...parts,
+    names: ['nats', 'redis', ...services],
+    child: (name) => children.get(name),
+    start: (name) => startPart(name, commandOf(name, options, parts), children, options, ports),
+    ciCredentials(source) {
+      const user = sourceAccount(source);
+      const pass = deployment.secret(`nats-${user}`);
+      return { servers: [`nats://127.0.0.1:${ports['nats']}`], user, pass, inboxPrefix: `_INBOX.${user}` };
+    },
+  };
+}
+
+type Parts = Pick<System, 'baseUrl' | 'requestUrl' | 'deployment' | 'ports'>;
+
+function commandOf(
+  name: string,
+  options: SystemOptions,
+  { deployment, ports, baseUrl, requestUrl }: Parts,
+): Command {
+  const { servers, dir, root, policyFile } = options;
+  const port = (of: string) => ports[of] as number;
+  if (name === 'nats')
+    return servers.nats.command(deployment.natsConfigFile, dir, [port('nats'), port('nats-monitor')]);
+  if (name === 'redis') return servers.redis.command(deployment.redisConfigFile, dir, [port('redis')]);
+  const service = name.replace(/-\d+$/, '') as ServiceName;
+  const env = serviceEnvironment(service, {
+    ...{ policyFile, baseUrl, requestUrl, secretFile: deployment.secretFile },
+    natsUrl: `nats://127.0.0.1:${port('nats')}`,
+    redisUrl: `redis://127.0.0.1:${port('redis')}`,
+    host: '127.0.0.1',
+    port: port(name),
+    opsHost: '127.0.0.1',
+    opsPort: port(`ops-${name}`),
+    cacheDir: join(dir, 'cache', name),
+  });
+  const main = join(root, 'services', service, 'src', 'main.ts');
+  return { file: process.execPath, args: [main], env: { ...env, ...options.environment?.[service] } };
+}
+
+async function startPart(
+  name: string,
+  command: Command,
+  children: Map<string, Child>,
+  { dir, processes }: SystemOptions,
+  ports: System['ports'],
+): Promise<void> {
+  const logFile = join(dir, 'logs', `${name}.log`);
+  const child = processes.spawn(name, command, { logFile });
+  children.set(name, child);
+  let hasEnded = false;
+  void child.exited.then(() => {
+    hasEnded = true;
+    if (children.get(name) === child) children.delete(name);
+  });
+  const deadline = Date.now() + READY_DEADLINE_MS;
+  while (!(await isReady(name, ports))) {
+    if (hasEnded) throw new Error(`${name} stopped:\n${endOfLog(logFile)}`);
+    if (Date.now() > deadline) throw new Error(`${name} is not ready after 30 s:\n${endOfLog(logFile)}`);
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+}
+
+function isReady(name: string, ports: System['ports']): Promise<boolean> {
+  if (name === 'nats') return answersOk(`http://127.0.0.1:${ports['nats-monitor']}/healthz`);
+  if (name === 'redis') return isRedisUp(ports['redis'] as number);
+  return answersOk(`http://127.0.0.1:${ports[`ops-${name}`]}/readyz`);
+}

@@ -1,0 +1,70 @@
+import type { AdmittedBuild } from '@mayfly/contracts/events';
+
+/** Key of the mark of freshness. */
+export const MARK_KEY = 'mark';
+
+/** Key that names the replica of build-lifecycle that rebuilds the projection, while one does. */
+export const REBUILDING_KEY = 'rebuilding';
+
+/** Key of a build's record; the braces keep what belongs to one build together. */
+export function buildKey(source: string, id: string): string {
+  return `build:{${source}/${id}}`;
+}
+
+/** What a record holds beside the facts of a running build. */
+export type BuildRecord =
+  | { state: 'running'; attempt: number; seq: number; build: AdmittedBuild }
+  | { state: 'finished'; attempt: number; seq: number; finishedAt: number; reason: string };
+
+/**
+ * Which BUILDS stream and which Redis process the projection was proven for, up to where each consumer had
+ * acknowledged when it was, the first sequence that the stream still held, and when (ms by Redis's clock).
+ */
+export type Mark = {
+  stream: string;
+  runId: string;
+  startsFloor: number;
+  endsFloor: number;
+  firstSeq: number;
+  at: number;
+};
+
+/** Takes the facts of an admitted build; gives them as they are stored: one JSON string, without what stands before it. */
+export function writeFacts({ build, id_tokens, reply }: AdmittedBuild): string {
+  return JSON.stringify({ build, id_tokens, reply });
+}
+
+/** Takes the source and the text of a record; gives what it says. Throws a TypeError for anything else. */
+export function readRecord(source: string, text: string): BuildRecord {
+  const end = text.indexOf('\n');
+  const [state, attempt, seq, third, fourth, digest] = (end < 0 ? text : text.slice(0, end)).split(' ');
+  const life = { attempt: Number(attempt), seq: Number(seq) };
+  if (state === 'f' && fourth)
+    return { state: 'finished', ...life, finishedAt: Number(third), reason: fourth };
+  if (state !== 'r' || !digest) throw new TypeError('a record of a build is not one of ours');
+  const facts = JSON.parse(text.slice(end + 1)) as Pick<AdmittedBuild, 'build' | 'id_tokens' | 'reply'>;
+  const build = { source, ...facts, ...life, digest, started_at: Number(third), deadline: Number(fourth) };
+  return { state: 'running', ...life, build };
+}
+
+/** Takes the text of a mark; gives what it says, or undefined where there is none. */
+export function readMark(text: string | null): Mark | undefined {
+  const parts = text?.split(' ') ?? [];
+  if (parts.length !== 6) return undefined;
+  const [stream, runId, startsFloor, endsFloor, firstSeq, at] = parts as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
+  return {
+    stream,
+    runId,
+    startsFloor: Number(startsFloor),
+    endsFloor: Number(endsFloor),
+    firstSeq: Number(firstSeq),
+    at: Number(at),
+  };
+}

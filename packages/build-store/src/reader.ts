@@ -1,0 +1,68 @@
+import type { BuildReference } from '@mayfly/contracts/build-reference';
+import { ServiceError } from '@mayfly/contracts/errors';
+import type { Redis } from 'ioredis';
+import { type BuildRecord, buildKey, MARK_KEY, readMark, readRecord } from './layout.ts';
+
+/** How old the proof of freshness may be, ms by Redis's own clock. */
+export const FRESH_MS = 2000;
+
+/** What is known of a build now. `now` is Redis's clock, ms. */
+export type Known = { record: BuildRecord | undefined; now: number };
+
+/** Reads builds, or does not know. */
+export type BuildReader = {
+  /**
+   * Takes a build's names; gives its record, undefined where there is none. Throws `temporarily_unavailable` unless the
+   * projection was proven fresh, for this Redis process, within the last two seconds.
+   */
+  find(build: Pick<BuildReference, 'source' | 'id'>): Promise<Known>;
+  /** Says whether a question can be answered now. */
+  isFresh(): Promise<boolean>;
+};
+
+type Link = { redis: Redis; runId(): string | undefined };
+type Reply = [string | null, string | null, string, string];
+
+/** Takes a connection to Redis; gives the reader of builds over it. */
+export function buildReader({ redis, runId }: Link): BuildReader {
+  const read = async (key: string) => {
+    const [markText, value, seconds, micros] = await ask(redis, key);
+    const now = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
+    const mark = readMark(markText);
+    const process = runId();
+    if (!mark || !process || mark.runId !== process || now - mark.at > FRESH_MS) {
+      throw new ServiceError('temporarily_unavailable', 'the state of builds is not known just now');
+    }
+    return { value, now, mark };
+  };
+  return {
+    async find({ source, id }) {
+      const { value, now, mark } = await read(buildKey(source, id));
+      if (value === null) return { record: undefined, now };
+      const record = readRecord(source, value);
+      // A build whose start has left the stream could not be rebuilt, so it is not running.
+      if (record.state === 'running' && record.seq < mark.firstSeq) return { record: undefined, now };
+      return { record, now };
+    },
+    isFresh: () =>
+      read(MARK_KEY).then(
+        () => true,
+        () => false,
+      ),
+  };
+}
+
+async function ask(redis: Redis, key: string): Promise<Reply> {
+  try {
+    return (await redis.fcall_ro('build_read', 2, MARK_KEY, key)) as Reply;
+  } catch (cause) {
+    throw new ServiceError('temporarily_unavailable', 'the state of builds cannot be read', { cause });
+  }
+}
+
+/** Takes what is known of a build and one of its attempts; gives the running build, undefined where it does not run. */
+export function runningBuild({ record, now }: Known, attempt: number) {
+  if (record?.state !== 'running' || record.attempt !== attempt || now >= record.build.deadline)
+    return undefined;
+  return record.build;
+}

@@ -1,0 +1,103 @@
+import { ServiceError } from '@mayfly/contracts/errors';
+import type { AdmittedBuild } from '@mayfly/contracts/events';
+import type { Redis } from 'ioredis';
+import { buildKey, MARK_KEY, type Mark, REBUILDING_KEY, readMark, writeFacts } from './layout.ts';
+import { LIBRARY } from './library.ts';
+
+/**
+ * What became of a start: `running` (on record now), `repeated` (was already), `finished` (its end came before it),
+ * `superseded` (a higher attempt is the build), `conflict` (an earlier start says otherwise), `conflict-first` (a later
+ * start that says otherwise is on record: the build has to end).
+ */
+export type StartOutcome = 'running' | 'repeated' | 'finished' | 'superseded' | 'conflict' | 'conflict-first';
+/** What became of an end. */
+export type FinishOutcome = 'finished' | 'repeated' | 'superseded';
+
+/** The life of a lower attempt that a higher one replaced. */
+export type Replaced = { attempt: number; seq: number } | undefined;
+
+/** An end to record: of which life, when JetStream stored it (ms), why, and until when it is remembered (ms). */
+export type Finish = {
+  source: string;
+  id: string;
+  attempt: number;
+  finishedAt: number;
+  reason: string;
+  expiresAt: number;
+};
+
+/** The one writer of builds. */
+export type BuildWriter = {
+  /** Loads the functions; needed once after each connection. */
+  prepare(): Promise<void>;
+  start(build: AdmittedBuild, expiresAt: number): Promise<{ outcome: StartOutcome; replaced: Replaced }>;
+  finish(finish: Finish): Promise<{ outcome: FinishOutcome; seq: number; replaced: Replaced }>;
+  readMark(): Promise<Mark | undefined>;
+  /** Writes the mark with Redis's own time, unless another owner is rebuilding; says whether it did. */
+  writeMark(owner: string, mark: Omit<Mark, 'at'>): Promise<boolean>;
+  /** Says whether `owner` may rebuild now; the right lasts 15 s, and longer when asked for again. */
+  holdRebuild(owner: string): Promise<boolean>;
+  /** Gives the right back. */
+  releaseRebuild(): Promise<void>;
+  /** Forgets every build and the mark: for another stream than the one they came from. */
+  clear(): Promise<void>;
+};
+
+/** Takes a connection to Redis; gives the writer of builds over it. Throws `temporarily_unavailable` where Redis fails. */
+export function buildWriter(redis: Redis): BuildWriter {
+  const call = async <T>(name: string, key: string, ...args: (string | number)[]) =>
+    (await guarded(redis.fcall(name, 1, key, ...args))) as T;
+  return {
+    async prepare() {
+      await guarded(redis.function('LOAD', 'REPLACE', LIBRARY));
+    },
+    async start(build, expiresAt) {
+      const { source, attempt, seq, started_at, deadline, digest } = build;
+      const [outcome, oldAttempt, oldSeq] = await call<[StartOutcome, number, number]>(
+        'build_start',
+        buildKey(source, build.build.id),
+        ...[attempt, seq, started_at, deadline, digest, writeFacts(build), expiresAt],
+      );
+      const replaced =
+        outcome === 'running' && oldAttempt > 0 ? { attempt: oldAttempt, seq: oldSeq } : undefined;
+      return { outcome, replaced };
+    },
+    async finish({ source, id, attempt, finishedAt, reason, expiresAt }) {
+      const [outcome, , seq, oldAttempt, oldSeq] = await call<
+        [FinishOutcome, number, number, number, number]
+      >('build_finish', buildKey(source, id), ...[attempt, finishedAt, reason, expiresAt]);
+      return { outcome, seq, replaced: oldAttempt > 0 ? { attempt: oldAttempt, seq: oldSeq } : undefined };
+    },
+    readMark: async () => readMark(await guarded(redis.get(MARK_KEY))),
+    async writeMark(owner, { stream, runId, startsFloor, endsFloor, firstSeq }) {
+      const args = [owner, stream, runId, startsFloor, endsFloor, firstSeq];
+      return (await guarded(redis.fcall('mark_write', 2, MARK_KEY, REBUILDING_KEY, ...args))) === 1;
+    },
+    async holdRebuild(owner) {
+      const taken = await guarded(redis.set(REBUILDING_KEY, owner, 'PX', REBUILD_HELD_MS, 'NX'));
+      if (taken === 'OK') return true;
+      if ((await guarded(redis.get(REBUILDING_KEY))) !== owner) return false;
+      await guarded(redis.set(REBUILDING_KEY, owner, 'PX', REBUILD_HELD_MS));
+      return true;
+    },
+    async releaseRebuild() {
+      await guarded(redis.unlink(REBUILDING_KEY));
+    },
+    async clear() {
+      await guarded(redis.unlink(MARK_KEY));
+      for await (const keys of redis.scanStream({ match: 'build:*', count: 1000 })) {
+        if (keys.length > 0) await guarded(redis.unlink(...(keys as string[])));
+      }
+    },
+  };
+}
+
+const REBUILD_HELD_MS = 15_000;
+
+async function guarded<T>(reply: Promise<T>): Promise<T> {
+  try {
+    return await reply;
+  } catch (cause) {
+    throw new ServiceError('temporarily_unavailable', 'the state of builds cannot be written', { cause });
+  }
+}

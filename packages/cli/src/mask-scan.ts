@@ -1,0 +1,96 @@
+import { BASE64_VALUES } from './base64.ts';
+import { follow } from './mask-compare.ts';
+import type { Probe } from './mask-forms.ts';
+import { type MaskIndex, sieveHash, tailKey } from './mask-index.ts';
+import { unescapedViews } from './mask-unescape.ts';
+import { joinedView, type View } from './mask-views.ts';
+
+/** A stretch of what was written that gives a secret away. */
+export type Span = { start: number; end: number };
+
+/** What a scan found: what to mask, and from where on the text may yet turn out to be a secret. */
+export type Scan = {
+  masked: Span[];
+  /** Up to here everything is settled. */
+  settled: number;
+  /** Up to here so little of a secret may stand open that a short wait is enough. */
+  showable: number;
+  /** Everything before this can be forgotten. */
+  keep: number;
+};
+
+/** A beginning of fewer characters than this, and at most a quarter of the secret, is shown after a short wait. */
+const SHOWN_CHARACTERS = 8;
+const SHOWN_PART = 4;
+/** At least this much of a secret, and half of it, is masked even if the rest never comes. */
+const HALF_CHARACTERS = 16;
+/** An escape or a group of base64 may have begun in text that is shown already. */
+const KEPT_CHARACTERS = 96;
+
+/** Takes what was written and not yet forgotten; finds every secret in it. `open`: more may follow. */
+export function scan(written: Buffer, index: MaskIndex, open: boolean): Scan {
+  const end = written.length;
+  const found: Scan = { masked: [], settled: end, showable: end, keep: end };
+  const joined = joinedView(written);
+  if (index.probes.size === 0) return found;
+  for (const view of [joined, ...unescapedViews(joined)]) {
+    scanView(view, index, open, found);
+    if (open) scanTail(view, index, found);
+  }
+  const context = joined.start(Math.max(0, joined.length - KEPT_CHARACTERS));
+  found.keep = Math.min(found.settled, context);
+  return found;
+}
+
+function scanView(view: View, { sieve, probes }: MaskIndex, open: boolean, found: Scan): void {
+  const { text, length } = view;
+  let four = 0;
+  for (let at = 0; at < length; at += 1) {
+    four = (four << 8) | (text[at] as number);
+    if (sieve[sieveHash(four)] === 0 || at < 3) continue;
+    for (const probe of probes.get(four) ?? []) tryProbe(view, at - 3, probe, open, found);
+  }
+}
+
+function tryProbe(view: View, start: number, probe: Probe, open: boolean, found: Scan): void {
+  const { matched, end, atEnd } = follow(view.text, view.length, start, probe);
+  const wanted = probe.form.text.length;
+  if (atEnd && open) {
+    hold(view, start, end - start < SHOWN_CHARACTERS && matched * SHOWN_PART <= wanted, found);
+  } else if (matched === wanted || (matched >= HALF_CHARACTERS && matched * 2 >= wanted)) {
+    found.masked.push(spanOf(view, start, end, probe));
+  }
+}
+
+/** One to three characters at the end may be the beginning of something. */
+function scanTail(view: View, { tails }: MaskIndex, found: Scan): void {
+  for (let size = Math.min(3, view.length); size > 0; size -= 1) {
+    const start = view.length - size;
+    const shortest = tails.get(tailKey(view.text, start, view.length));
+    if (shortest !== undefined) hold(view, start, size * SHOWN_PART <= shortest, found);
+  }
+}
+
+function hold(view: View, start: number, shownSoon: boolean, found: Scan): void {
+  const at = view.start(start);
+  found.settled = Math.min(found.settled, at);
+  if (!shownSoon) found.showable = Math.min(found.showable, at);
+}
+
+/** Around base64 the characters that hold some bits of the secret and some of its neighbours are masked too. */
+function spanOf(view: View, start: number, end: number, { form, wrapping, phase }: Probe): Span {
+  const inner = form.alphabet === 'base64' ? 2 : 0;
+  let first = start;
+  let last = end;
+  for (let left = inner + (wrapping === 'base64' && phase > 0 ? 1 : 0); left > 0; left -= 1) {
+    if (first > 0 && isBase64(view, first - 1)) first -= 1;
+  }
+  for (let left = inner; left > 0; left -= 1) {
+    if (last < view.length && isBase64(view, last)) last += 1;
+  }
+  return { start: view.start(first), end: view.end(last - 1) };
+}
+
+function isBase64({ text }: View, at: number): boolean {
+  return (BASE64_VALUES[text[at] as number] as number) >= 0;
+}

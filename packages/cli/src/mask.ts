@@ -1,0 +1,74 @@
+import type { MaskIndex } from './mask-index.ts';
+import { type Scan, type Span, scan } from './mask-scan.ts';
+
+/** What stands in the output in place of a secret. */
+export const MASK = Buffer.from('***');
+
+/** Takes a step's output in any pieces, and gives it back with every secret masked. */
+export type Masker = {
+  /** Gives what may be shown now that `chunk` was written. */
+  write(chunk: Uint8Array): Buffer;
+  /** Whether something is held back that may be shown after a short wait. */
+  isWaiting(): boolean;
+  /** The short wait is over: gives what was held back for it. */
+  release(): Buffer;
+  /** Nothing more comes: gives the rest. */
+  end(): Buffer;
+};
+
+/** Makes a masker; `index` gives what is looked for now, for secrets come and go while a step runs. */
+export function createMasker(index: () => MaskIndex): Masker {
+  let kept: Buffer = Buffer.alloc(0);
+  let shown = 0;
+  let waiting = false;
+
+  const settle = (open: boolean, limitOf: (found: Scan) => number): Buffer => {
+    const found = scan(kept, index(), open);
+    const limit = limitOf(found);
+    const [output, end] = masked(kept, shown, limit, merged(found.masked));
+    const keep = Math.min(found.keep, end);
+    waiting = found.showable > end;
+    kept = kept.subarray(keep);
+    shown = end - keep;
+    return output;
+  };
+
+  return {
+    write(chunk) {
+      kept = kept.length === 0 ? Buffer.from(chunk) : Buffer.concat([kept, chunk]);
+      return settle(true, ({ settled }) => settled);
+    },
+    isWaiting: () => waiting,
+    release: () => settle(true, ({ showable }) => showable),
+    end: () => settle(false, () => kept.length),
+  };
+}
+
+/** Gives the text from `from` to `limit`, masked, and where it ends: past `limit` where a secret stands across it. */
+function masked(text: Buffer, from: number, limit: number, spans: Span[]): [Buffer, number] {
+  const pieces: Buffer[] = [];
+  let at = from;
+  for (const { start, end } of spans) {
+    if (end <= at) continue;
+    if (start >= limit) break;
+    if (start > at) pieces.push(text.subarray(at, start));
+    pieces.push(MASK);
+    at = end;
+  }
+  if (at < limit) {
+    pieces.push(text.subarray(at, limit));
+    at = limit;
+  }
+  return [pieces.length === 1 ? (pieces[0] as Buffer) : Buffer.concat(pieces), at];
+}
+
+/** Spans in order, those that touch made one. */
+function merged(spans: Span[]): Span[] {
+  const all: Span[] = [];
+  for (const span of spans.toSorted((one, other) => one.start - other.start)) {
+    const last = all.at(-1);
+    if (last && span.start <= last.end) last.end = Math.max(last.end, span.end);
+    else all.push({ ...span });
+  }
+  return all;
+}

@@ -1,0 +1,33 @@
+import { type MaskIndex, maskIndex } from './mask-index.ts';
+import { secretParts } from './secret-parts.ts';
+
+/** Every secret of a running step, for all of its outputs together. */
+export type SecretBook = {
+  /** From now on `secret` is masked; until `expires` (ms since 1970) at least, or for as long as the step runs. */
+  add(secret: string, expires?: number): void;
+  /** What is looked for now. */
+  index(): MaskIndex;
+  /** The parts of the secrets that are tokens: what is reported where it is found and could not be masked. */
+  all(): string[];
+};
+
+/** An expired token is no secret any more, but relying parties' clocks differ. */
+const MASKED_AFTER_EXPIRY_MS = 600_000;
+
+/** Makes an empty book. */
+export function secretBook(now: () => number = Date.now): SecretBook {
+  const secrets = new Map<string, { parts: Uint8Array[]; expires: number }>();
+  let index = maskIndex([]);
+  return {
+    add(secret, expires = Number.POSITIVE_INFINITY) {
+      const parts = secretParts(secret);
+      for (const [old, entry] of secrets) {
+        if (entry.expires + MASKED_AFTER_EXPIRY_MS < now()) secrets.delete(old);
+      }
+      secrets.set(secret, { parts, expires: Math.max(expires, secrets.get(secret)?.expires ?? 0) });
+      index = maskIndex([...secrets.values()].flatMap((entry) => entry.parts));
+    },
+    index: () => index,
+    all: () => [...secrets.keys()],
+  };
+}

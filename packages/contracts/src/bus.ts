@@ -1,0 +1,38 @@
+/** JetStream streams, by the name that they have on the server. */
+export const STREAMS = { builds: 'BUILDS', lifecycle: 'LIFECYCLE', deadLetters: 'DEAD_LETTERS' } as const;
+
+/** Durable consumers: the service, and what it takes where it has two. */
+export const CONSUMERS = {
+  starts: 'build-lifecycle-starts',
+  ends: 'build-lifecycle-ends',
+  issuer: 'issuer',
+} as const;
+
+/** Key-value buckets; both belong to the account of `key-manager`. */
+export const BUCKETS = { keyring: 'keyring', keySets: 'key-sets' } as const;
+
+/** Event names: what is published where. */
+export const EVENT_NAMES = {
+  started: (source: string) => `ci.${source}.build.started`,
+  finished: (source: string) => `ci.${source}.build.finished`,
+  grant: (source: string) => `ci.${source}.grant`,
+  ended: (source: string) => `ended.${source}`,
+  deadLetter: (source: string) => `dead-letters.${source}`,
+  tokens: (source: string, reply: string) => `tokens.${source}.${reply}`,
+  buildRunning: 'build.running',
+  buildFinished: 'build.finished',
+  signIdToken: 'keys.sign.id-token',
+  /** How `jwks-publisher` reads a public key set: a direct get of the bucket, imported from the keys' account. */
+  readKeySet: (source: string) => `key-sets.get.${source}`,
+  /** Announces a new public key set: the bucket's own messages, imported. */
+  keySetChanged: (source: string) => `key-sets.changed.${source}`,
+} as const;
+
+/** Longest event that is read, bytes; what is longer is dead-lettered by its first KiB and its digest. */
+export const MAX_EVENT_BYTES = 64 * 1024;
+
+/** Longest message that the server takes, bytes. */
+export const MAX_MESSAGE_BYTES = 512 * 1024;
+
+/** The consumers that a rebuild of the projection may make; one at a time holds a name. */
+export const REBUILD_CONSUMERS = ['rebuild-1', 'rebuild-2', 'rebuild-3', 'rebuild-4'] as const;

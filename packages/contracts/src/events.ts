@@ -1,0 +1,178 @@
+import Type, { type Static } from 'typebox';
+import { Build } from './build.ts';
+import { checker } from './check.ts';
+import { BuildId, ReplyName, SourceName, VariableName } from './names.ts';
+
+/** One declared token: GitLab's `id_tokens` entry. */
+export const DeclaredToken = Type.Object(
+  {
+    aud: Type.Union([
+      Type.String({ minLength: 1, maxLength: 255 }),
+      Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { minItems: 1, maxItems: 10 }),
+    ]),
+  },
+  { additionalProperties: false },
+);
+
+/** What a build declares: environment variable → token. An empty object asks for a grant without a token. */
+export const DeclaredTokens = Type.Record(VariableName, DeclaredToken, { maxProperties: 20 });
+export type DeclaredTokens = Static<typeof DeclaredTokens>;
+
+const Envelope = <Type_ extends string>(type: Type_) => ({
+  specversion: Type.Literal('1.0'),
+  id: Type.String({
+    minLength: 1,
+    maxLength: 128,
+    description: 'Random UUID of this event; its Nats-Msg-Id.',
+  }),
+  source: SourceName,
+  type: Type.Literal(type),
+  time: Type.String({
+    pattern: '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d{1,9})?(Z|[+-]\\d\\d:\\d\\d)$',
+    description: 'When it happened, RFC 3339.',
+  }),
+  datacontenttype: Type.Optional(Type.Literal('application/json')),
+});
+
+/** `ci.<source>.build.started`: a CI says that a build runs, with its facts and what it declares. */
+export const BuildStarted = Type.Object(
+  {
+    ...Envelope('dev.mayfly.ci.build.started'),
+    data: Type.Object(
+      {
+        build: Build,
+        id_tokens: Type.Optional(DeclaredTokens),
+        reply: Type.Optional(ReplyName),
+      },
+      { additionalProperties: false },
+    ),
+  },
+  { additionalProperties: false },
+);
+export type BuildStarted = Static<typeof BuildStarted>;
+
+const Outcome = Type.String({ pattern: '^[A-Za-z_-]{1,32}$' });
+
+/** `ci.<source>.build.finished`: a CI says that a build is over. */
+export const BuildFinished = Type.Object(
+  {
+    ...Envelope('dev.mayfly.ci.build.finished'),
+    data: Type.Object(
+      {
+        id: BuildId,
+        attempt: Type.Optional(Type.Integer({ minimum: 1, maximum: 65535 })),
+        outcome: Type.Optional(Outcome),
+      },
+      { additionalProperties: false },
+    ),
+  },
+  { additionalProperties: false },
+);
+export type BuildFinished = Static<typeof BuildFinished>;
+
+/** Why a build ended that no CI finished. */
+export const EndReason = Type.Union([
+  Type.Literal('conflict'),
+  Type.Literal('deadline'),
+  Type.Literal('heartbeat'),
+  Type.Literal('leak'),
+  Type.Literal('operator'),
+]);
+
+/** `ended.<source>`: `build-lifecycle` says that a build is over though no CI did. */
+export const BuildEnded = Type.Object(
+  {
+    ...Envelope('dev.mayfly.build.ended'),
+    data: Type.Object(
+      { id: BuildId, attempt: Type.Integer({ minimum: 1, maximum: 65535 }), reason: EndReason },
+      { additionalProperties: false },
+    ),
+  },
+  { additionalProperties: false },
+);
+export type BuildEnded = Static<typeof BuildEnded>;
+
+/** What a started build is, once admitted: what every token of it is made from. */
+export const AdmittedBuild = Type.Object(
+  {
+    source: SourceName,
+    build: Build,
+    attempt: Type.Integer({ minimum: 1 }),
+    id_tokens: Type.Optional(DeclaredTokens),
+    reply: Type.Optional(ReplyName),
+    seq: Type.Integer({ minimum: 1, description: 'Sequence of its start in BUILDS.' }),
+    digest: Type.String({ description: 'SHA-256 of the admitted start, base64url.' }),
+    started_at: Type.Integer({ description: 'When JetStream stored the start, ms since 1970.' }),
+    deadline: Type.Integer({ description: 'When the build ends if nobody finishes it, ms since 1970.' }),
+  },
+  { additionalProperties: false },
+);
+export type AdmittedBuild = Static<typeof AdmittedBuild>;
+
+/** `build.running`, on LIFECYCLE: a build is on record as running. */
+export const BuildRunning = Type.Object(
+  { ...Envelope('dev.mayfly.build.running'), data: AdmittedBuild },
+  { additionalProperties: false },
+);
+export type BuildRunning = Static<typeof BuildRunning>;
+
+/** `build.finished`, on LIFECYCLE: a build is on record as finished, for good. */
+export const BuildFinal = Type.Object(
+  {
+    ...Envelope('dev.mayfly.build.finished'),
+    data: Type.Object(
+      {
+        id: BuildId,
+        attempt: Type.Integer({ minimum: 1 }),
+        reason: Type.String({ maxLength: 32 }),
+        finished_at: Type.Integer({ description: 'When JetStream stored its end, ms since 1970.' }),
+        seq: Type.Optional(
+          Type.Integer({ description: 'Sequence of its start in BUILDS, if that was seen.' }),
+        ),
+      },
+      { additionalProperties: false },
+    ),
+  },
+  { additionalProperties: false },
+);
+export type BuildFinal = Static<typeof BuildFinal>;
+
+/** `tokens.<source>.<reply>` and the answer to `ci.<source>.grant`: a build's tokens, and the way to more. */
+export const TokenGrant = Type.Object(
+  {
+    ...Envelope('dev.mayfly.tokens.granted'),
+    data: Type.Object({
+      id: BuildId,
+      attempt: Type.Integer({ minimum: 1 }),
+      id_tokens: Type.Record(VariableName, Type.String()),
+      id_token_errors: Type.Optional(
+        Type.Record(VariableName, Type.Object({ error: Type.String(), error_description: Type.String() }), {
+          description: 'Why a declared token was not issued.',
+        }),
+      ),
+      expires_at: Type.Optional(
+        Type.Integer({ description: 'When the first of the tokens expires, s since 1970.' }),
+      ),
+      id_token_request_url: Type.String({ description: 'Already holds a `?`: append `&audience=…`.' }),
+      id_token_request_token: Type.String(),
+      deadline: Type.Integer({ description: 'When the build ends at the latest, s since 1970.' }),
+    }),
+  },
+  { additionalProperties: false },
+);
+export type TokenGrant = Static<typeof TokenGrant>;
+
+/** `ci.<source>.grant`: a CI asks again for the grant of a running build. */
+export const GrantRequest = Type.Object(
+  { id: BuildId, attempt: Type.Optional(Type.Integer({ minimum: 1, maximum: 65535 })) },
+  { additionalProperties: false },
+);
+export type GrantRequest = Static<typeof GrantRequest>;
+
+export const checkBuildStarted = checker(BuildStarted);
+export const checkBuildFinished = checker(BuildFinished);
+export const checkBuildEnded = checker(BuildEnded);
+export const checkBuildRunning = checker(BuildRunning);
+export const checkBuildFinal = checker(BuildFinal);
+export const checkGrantRequest = checker(GrantRequest);
+export const checkTokenGrant = checker(TokenGrant);

@@ -1,0 +1,78 @@
+import Type, { type Static } from 'typebox';
+import { checker } from './check.ts';
+import { DURATION_PATTERN } from './duration.ts';
+import { SourceName } from './names.ts';
+import { Algorithm } from './signing.ts';
+
+const Duration = Type.String({ pattern: DURATION_PATTERN, description: 'Such as 90s, 5m, 26h or 30d.' });
+const HttpUrl = Type.String({ pattern: '^https?://[^/?#\\s]+(/[^?#\\s]*[^/?#\\s])?$' });
+
+const Audience = Type.String({
+  pattern: '^[^*\\s\\u0000-\\u001f\\u007f]{0,254}([^*\\s\\u0000-\\u001f\\u007f]|\\*)$',
+  description: 'An audience, or the beginning of some, written with a `*` at its end.',
+});
+const Audiences = Type.Array(Audience, { minItems: 1, maxItems: 1000 });
+const ClaimName = Type.String({ pattern: '^[^\\s\\u0000-\\u001f\\u007f]{1,128}$' });
+const ClaimNames = Type.Array(ClaimName, { maxItems: 100 });
+const RepositoryPattern = Type.String({
+  pattern: '^(id:[^\\s*]{1,128}|[^\\s*]{1,511}\\*?)$',
+  description: 'Name of a repository, the beginning of some with a `*`, or `id:` and its immutable id.',
+});
+
+/** What one CI system may have. */
+export const SourcePolicy = Type.Object(
+  {
+    profile: Type.Optional(Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,63}$' })),
+    audiences: Audiences,
+    repository_audiences: Type.Optional(
+      Type.Record(RepositoryPattern, Audiences, { description: 'Audiences for some repositories only.' }),
+    ),
+    lifetime: Type.Optional(Duration),
+    max_lifetime: Type.Optional(Duration),
+    max_tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
+    build_timeout: Type.Optional(Duration),
+    forks: Type.Optional(Type.Union([Type.Literal('deny'), Type.Literal('allow')])),
+    subject: Type.Optional(Type.String({ description: "Which of the profile's subjects tokens have." })),
+    subject_claims: Type.Optional(ClaimNames),
+    optional_claims: Type.Optional(ClaimNames),
+    session_tags: Type.Optional(ClaimNames),
+    subject_limits: Type.Optional(Type.Record(Audience, Type.Integer({ minimum: 16, maximum: 1024 }))),
+    algorithms: Type.Optional(Type.Record(Audience, Algorithm)),
+  },
+  { additionalProperties: false },
+);
+
+/** Who may introspect, and for which audiences. */
+export const RelyingPartyPolicy = Type.Object(
+  { audiences: Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { minItems: 1 }) },
+  { additionalProperties: false },
+);
+
+/** The shape of `mayfly.yaml`. */
+export const Policy = Type.Object(
+  {
+    base_url: Type.Optional(HttpUrl),
+    request_url: Type.Optional(HttpUrl),
+    sources: Type.Record(SourceName, SourcePolicy, { minProperties: 1, maxProperties: 1000 }),
+    relying_parties: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[A-Za-z0-9]{1,64}$' }), RelyingPartyPolicy),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type Policy = Static<typeof Policy>;
+export type SourcePolicy = Static<typeof SourcePolicy>;
+
+export const checkPolicy = checker(Policy);
+
+/** What holds where `mayfly.yaml` says nothing; the ceiling on lifetime is then the lifetime itself. */
+export const POLICY_DEFAULTS = {
+  profile: 'mayfly',
+  lifetime: '5m',
+  build_timeout: '6h',
+  max_tokens: 1000,
+  forks: 'deny',
+} as const;
+
+/** Longest lifetime that any policy may give a token, seconds. */
+export const LONGEST_LIFETIME_SECONDS = 7200;

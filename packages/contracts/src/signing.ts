@@ -1,0 +1,43 @@
+import Type, { type Static } from 'typebox';
+import { checker } from './check.ts';
+import { SourceName } from './names.ts';
+
+/** The signature algorithms of ID tokens (RFC 7518 §3.1). */
+export const Algorithm = Type.Union([Type.Literal('RS256'), Type.Literal('ES256')]);
+export type Algorithm = Static<typeof Algorithm>;
+
+/** Most signatures in one request. */
+export const MAX_BATCH = 64;
+
+/** One ID token to sign: all claims but `iss`, which `key-manager` adds. */
+export const IdTokenToSign = Type.Object(
+  {
+    source: SourceName,
+    alg: Algorithm,
+    claims: Type.Record(Type.String({ maxLength: 128 }), Type.Unknown()),
+  },
+  { additionalProperties: false },
+);
+export type IdTokenToSign = Static<typeof IdTokenToSign>;
+
+/** `keys.sign.id-token`: a batch. */
+export const SignIdTokens = Type.Object(
+  {
+    type: Type.Literal('dev.mayfly.keys.sign.id-token'),
+    tokens: Type.Array(IdTokenToSign, { minItems: 1, maxItems: MAX_BATCH }),
+  },
+  { additionalProperties: false },
+);
+export type SignIdTokens = Static<typeof SignIdTokens>;
+
+const Failure = Type.Object({ error: Type.String(), error_description: Type.String() });
+
+/** The answer: one entry a token, in their order. */
+export const SignedIdTokens = Type.Union([
+  Type.Object({ results: Type.Array(Type.Union([Type.Object({ token: Type.String() }), Failure])) }),
+  Failure,
+]);
+export type SignedIdTokens = Static<typeof SignedIdTokens>;
+
+export const checkSignIdTokens = checker(SignIdTokens);
+export const checkSignedIdTokens = checker(SignedIdTokens);

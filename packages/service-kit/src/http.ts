@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs';
+import { ERRORS, ServiceError } from '@mayfly/contracts/errors';
+import {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+} from 'fastify';
+import type { Logger } from 'pino';
+
+type Listener = { TLS_CERT_FILE?: string; TLS_KEY_FILE?: string };
+
+/** Longest request body of a public listener, bytes. */
+export const MAX_BODY_BYTES = 16 * 1024;
+/** Seconds after which a caller may try again when we cannot know. */
+export const RETRY_AFTER_SECONDS = 1;
+
+/** Takes a logger and the listener's settings; gives an HTTP server that answers errors in the shape of RFC 6749 §5.2. */
+export function createHttp(log: Logger, { TLS_CERT_FILE, TLS_KEY_FILE }: Listener = {}): FastifyInstance {
+  if ((TLS_CERT_FILE === undefined) !== (TLS_KEY_FILE === undefined)) {
+    throw new TypeError('settings: TLS_CERT_FILE and TLS_KEY_FILE go together');
+  }
+  const https =
+    TLS_CERT_FILE && TLS_KEY_FILE
+      ? { https: { cert: readFileSync(TLS_CERT_FILE), key: readFileSync(TLS_KEY_FILE) } }
+      : {};
+  const http = fastify({
+    ...https,
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: 10_000,
+    connectionTimeout: 20_000,
+    keepAliveTimeout: 30_000,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 512 },
+  }) as FastifyInstance;
+  http.setErrorHandler((error: FastifyError, request, reply) => sendError(log, error, request, reply));
+  http.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send({ error: 'not_found', error_description: 'there is nothing at this address' }),
+  );
+  return http;
+}
+
+function sendError(log: Logger, error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
+  const failure = asServiceError(error);
+  const { status } = ERRORS[failure.code];
+  const fields = {
+    code: failure.code,
+    route: request.routeOptions.url,
+    err: withoutValues(failure.cause ?? error),
+  };
+  if (failure.code === 'server_error') log.error(fields, 'request failed');
+  else log.debug(fields, 'request refused');
+  if (failure.code === 'temporarily_unavailable') reply.header('retry-after', RETRY_AFTER_SECONDS);
+  if (failure.code === 'invalid_token') reply.header('www-authenticate', 'Bearer error="invalid_token"');
+  if (failure.code === 'invalid_client')
+    reply.header('www-authenticate', 'Basic realm="mayfly", charset="UTF-8"');
+  return reply
+    .code(status)
+    .header('cache-control', 'no-store')
+    .send({ error: failure.code, error_description: failure.message });
+}
+
+function asServiceError(error: FastifyError): ServiceError {
+  if (error instanceof ServiceError) return error;
+  const options = { cause: error };
+  if (error.statusCode === 413)
+    return new ServiceError('payload_too_large', 'the body is too large', options);
+  if (error.statusCode === 415)
+    return new ServiceError('unsupported_media_type', 'content type is not supported', options);
+  if (error.statusCode && error.statusCode >= 400 && error.statusCode < 500) {
+    return new ServiceError('invalid_request', 'the request is malformed', options);
+  }
+  return new ServiceError('server_error', 'something went wrong on our side', options);
+}
+
+function withoutValues(error: unknown): unknown {
+  return error instanceof Error
+    ? { type: error.name, message: error.message, stack: error.stack }
+    : undefined;
+}

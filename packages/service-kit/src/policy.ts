@@ -1,0 +1,48 @@
+import { readFileSync } from 'node:fs';
+import { checkPolicy, type Policy } from '@mayfly/contracts/policy';
+import { LineCounter, type ParsedNode, parseDocument } from 'yaml';
+
+/**
+ * Takes the path of mayfly.yaml and the base URL that the environment gives, if any; gives the policy.
+ * Throws a TypeError that names every fault with its line.
+ */
+export function readPolicy(file: string): Policy {
+  return parsePolicy(readFileSync(file, 'utf8'), file);
+}
+
+/** Takes the text of mayfly.yaml and its name; gives the policy. Throws a TypeError that names every fault with its line. */
+export function parsePolicy(text: string, file: string): Policy {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+  const broken = document.errors.map(
+    (error) => `${file}:${lines.linePos(error.pos[0]).line}: ${error.message.split('\n')[0]}`,
+  );
+  if (broken.length > 0) throw new TypeError(broken.join('; '));
+  const value: unknown = document.toJS();
+  const faults = checkPolicy.faults(value);
+  if (faults.length === 0 && checkPolicy.is(value)) return value;
+  const named = faults.map(({ at, message }) => {
+    const path = at
+      .split('/')
+      .slice(1)
+      .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
+    return `${file}:${lineOf(document.contents, path, lines)}: ${path.join('.') || 'the file'} ${message}`;
+  });
+  throw new TypeError(named.join('; '));
+}
+
+function lineOf(contents: ParsedNode | null, path: string[], lines: LineCounter): number {
+  let node: unknown = contents;
+  let line = 1;
+  for (const part of path) {
+    const pairs = (
+      node as { items?: { key?: { value?: unknown; range?: number[] }; value?: unknown }[] } | null
+    )?.items;
+    const pair = pairs?.find((item, index) => String(item.key?.value ?? index) === part);
+    if (!pair) break;
+    const range = pair.key?.range ?? (pair as { range?: number[] }).range;
+    if (range?.[0] !== undefined) line = lines.linePos(range[0]).line;
+    node = pair.key ? pair.value : pair;
+  }
+  return line;
+}

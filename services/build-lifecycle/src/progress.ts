@@ -1,0 +1,68 @@
+import type { Mark } from '@mayfly/build-store/layout';
+import { CONSUMERS, STREAMS } from '@mayfly/contracts/bus';
+import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
+
+/** How far BUILDS and its two consumers are, as JetStream says. */
+export type Progress = {
+  /** When the stream was made: names this very stream. */
+  stream: string;
+  firstSeq: number;
+  lastSeq: number;
+  startsFloor: number;
+  endsFloor: number;
+  /** When the oldest end that is not acknowledged was stored (ms), undefined where there is none. */
+  oldestEndAt: number | undefined;
+};
+
+/** Asks JetStream how far the two consumers are. Throws where it does not answer. */
+export async function readProgress(nats: NatsConnection, jsm: JetStreamManager): Promise<Progress> {
+  // The stream first: a consumer with nothing left then has everything up to this last sequence.
+  const { created, state } = await jsm.streams.info(STREAMS.builds);
+  const starts = await jsm.consumers.info(STREAMS.builds, CONSUMERS.starts);
+  const ends = await jsm.consumers.info(STREAMS.builds, CONSUMERS.ends);
+  return {
+    stream: created,
+    firstSeq: state.first_seq,
+    lastSeq: state.last_seq,
+    startsFloor: floorOf(starts, state.last_seq),
+    endsFloor: floorOf(ends, state.last_seq),
+    oldestEndAt: isDone(ends) ? undefined : await oldestEndAfter(nats, ends.ack_floor.stream_seq),
+  };
+}
+
+/** Takes the mark of a Redis process and the progress; gives the first sequence to replay, undefined where nothing is. */
+export function replayFrom(mark: Mark | undefined, runId: string, progress: Progress): number | undefined {
+  if (mark?.stream !== progress.stream) return progress.firstSeq;
+  if (mark.runId === runId) return undefined;
+  return Math.max(Math.min(mark.startsFloor, mark.endsFloor) + 1, progress.firstSeq);
+}
+
+const isDone = ({ num_pending, num_ack_pending }: ConsumerInfo) => num_pending === 0 && num_ack_pending === 0;
+
+function floorOf(consumer: ConsumerInfo, lastSeq: number): number {
+  const { stream_seq } = consumer.ack_floor;
+  return isDone(consumer) ? Math.max(lastSeq, stream_seq) : stream_seq;
+}
+
+async function oldestEndAfter(nats: NatsConnection, floor: number): Promise<number | undefined> {
+  const ends = await Promise.all(
+    ['ci.*.build.finished', 'ended.*'].map((name) => nextAfter(nats, floor, name)),
+  );
+  const times = ends.filter((time) => time !== undefined);
+  return times.length > 0 ? Math.min(...times) : undefined;
+}
+
+// By the leader, not by a direct get, which a replica that is behind may answer.
+async function nextAfter(
+  nats: NatsConnection,
+  floor: number,
+  eventName: string,
+): Promise<number | undefined> {
+  const body = JSON.stringify({ seq: floor + 1, next_by_subj: eventName });
+  const reply = await nats.request(`$JS.API.STREAM.MSG.GET.${STREAMS.builds}`, body, { timeout: 2000 });
+  const { message, error } = reply.json<{ message?: { time: string }; error?: { description: string } }>();
+  if (message) return Date.parse(message.time);
+  if (error?.description !== 'no message found') throw new Error('the stream cannot be read');
+  return undefined;
+}

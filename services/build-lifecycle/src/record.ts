@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import type { BuildWriter, Replaced } from '@mayfly/build-store/writer';
+import { ServiceError } from '@mayfly/contracts/errors';
+import type { AdmittedBuild, BuildEnded, BuildFinal, BuildRunning } from '@mayfly/contracts/events';
+import type { Admitted } from './admit.ts';
+
+/** Tells the other services, and the stream of events itself, what became of a build. */
+export type Announcer = {
+  running(event: BuildRunning): Promise<void>;
+  finished(source: string, event: BuildFinal): Promise<void>;
+  ended(event: BuildEnded): Promise<void>;
+};
+
+/** What recording needs: the projection, the announcements, and how long a finished build is remembered. */
+export type Recorder = {
+  writer: Pick<BuildWriter, 'start' | 'finish'>;
+  announce: Announcer;
+  retentionMs: number;
+  now(): number;
+};
+
+/** What became of an event; counted and logged by that name. */
+export type Outcome = Awaited<ReturnType<BuildWriter['start'] | BuildWriter['finish']>>['outcome'];
+
+/**
+ * Records what an event asks for in one atomic step, then announces it. May be repeated: it then announces again.
+ * Throws `conflict` where an earlier start of the same build says otherwise, and `temporarily_unavailable`.
+ */
+export async function record(admitted: Admitted, recorder: Recorder): Promise<Outcome> {
+  return admitted.kind === 'start'
+    ? await recordStart(admitted.build, recorder)
+    : await recordFinish(admitted, recorder);
+}
+
+async function recordStart(build: AdmittedBuild, recorder: Recorder): Promise<Outcome> {
+  const { writer, announce, retentionMs, now } = recorder;
+  const { outcome, replaced } = await writer.start(build, build.deadline + retentionMs);
+  if (replaced) await announceReplaced(build.source, build.build.id, replaced, recorder);
+  if (outcome === 'conflict')
+    throw new ServiceError('conflict', 'an earlier start of this build says otherwise');
+  if (outcome === 'conflict-first') {
+    await announce.ended(endOf(build, 'conflict', now()));
+    throw new ServiceError(
+      'conflict',
+      'a later start of this build says otherwise and was admitted first: the build ends',
+    );
+  }
+  if (outcome === 'running' || outcome === 'repeated') {
+    await announce.running({ ...envelope('dev.mayfly.build.running', build.source, now()), data: build });
+  }
+  return outcome;
+}
+
+async function recordFinish(
+  end: Extract<Admitted, { kind: 'finish' }>,
+  recorder: Recorder,
+): Promise<Outcome> {
+  const { writer, announce, retentionMs, now } = recorder;
+  const { source, id, attempt, reason, finishedAt } = end;
+  const expiresAt = finishedAt + retentionMs;
+  const { outcome, seq, replaced } = await writer.finish({
+    source,
+    id,
+    attempt,
+    reason,
+    finishedAt,
+    expiresAt,
+  });
+  if (replaced) await announceReplaced(source, id, replaced, recorder);
+  if (outcome !== 'superseded') {
+    await announce.finished(source, {
+      ...envelope('dev.mayfly.build.finished', source, now()),
+      data: { id, attempt, reason, finished_at: finishedAt, ...(seq > 0 ? { seq } : {}) },
+    });
+  }
+  return outcome;
+}
+
+async function announceReplaced(
+  source: string,
+  id: string,
+  replaced: NonNullable<Replaced>,
+  recorder: Recorder,
+) {
+  const at = recorder.now();
+  await recorder.announce.finished(source, {
+    ...envelope('dev.mayfly.build.finished', source, at),
+    data: { id, ...replaced, reason: 'superseded', finished_at: at },
+  });
+}
+
+function endOf(build: AdmittedBuild, reason: 'conflict', now: number): BuildEnded {
+  const data = { id: build.build.id, attempt: build.attempt, reason };
+  return { ...envelope('dev.mayfly.build.ended', build.source, now), data };
+}
+
+function envelope<T extends string>(type: T, source: string, now: number) {
+  return { specversion: '1.0', id: randomUUID(), source, type, time: new Date(now).toISOString() } as const;
+}

@@ -1,0 +1,21 @@
+import { PROFILES_DIR } from '@mayfly/profiles/read';
+import { COMMON_SETTINGS, HTTP_SETTINGS, REDIS_SETTINGS, secretFile } from '@mayfly/service-kit/config';
+import Type, { type Static } from 'typebox';
+
+/** The settings of issuer. */
+export const Config = Type.Object({
+  ...COMMON_SETTINGS,
+  ...REDIS_SETTINGS,
+  ...HTTP_SETTINGS,
+  REQUEST_URL: Type.Optional(
+    Type.String({
+      pattern: '^https?://',
+      description: 'URL at which runners reach issuer, if not in mayfly.yaml.',
+    }),
+  ),
+  PROFILES_DIR: Type.String({ default: PROFILES_DIR, description: 'Folder of the profiles.' }),
+  REQUEST_TOKEN_KEY_FILE: secretFile(
+    'File with the key of request tokens, 64 hexadecimal digits; a second line is accepted too while it changes.',
+  ),
+});
+export type Config = Static<typeof Config>;

@@ -1,0 +1,89 @@
+import { CONSUMERS, EVENT_NAMES, STREAMS } from '@mayfly/contracts/bus';
+import { ServiceError } from '@mayfly/contracts/errors';
+import { checkBuildRunning, checkGrantRequest, type TokenGrant } from '@mayfly/contracts/events';
+import { type Bus, listen } from '@mayfly/service-kit/bus';
+import type { JsMsg } from '@nats-io/jetstream';
+import type { Msg } from '@nats-io/transport-node';
+import type { Logger } from 'pino';
+import { type Granted, type Granter, grantTokens } from './grant.ts';
+import { findRunning } from './issue.ts';
+import type { Record } from './log.ts';
+
+type Edge = { bus: Bus; granter: Granter; record: Record };
+
+const IN_HAND = 256;
+
+/** Consumes LIFECYCLE: for each build that runs and declares tokens, publishes its grant where its CI hears it. */
+export async function listenToLifecycle(
+  { bus, granter, record }: Edge,
+  resources: AsyncDisposableStack,
+  log: Logger,
+) {
+  const handle = async (message: JsMsg) => {
+    const { source, data } = checkBuildRunning.parse(parse(message.data));
+    if (message.subject !== EVENT_NAMES.buildRunning || data.source !== source) {
+      throw new ServiceError('access_denied', 'the subject of the event and what is in it do not agree');
+    }
+    if (!data.id_tokens || !data.reply) return;
+    // The record says what the build is, not the message: a build that finished meanwhile gets nothing.
+    const build = await findRunning({ source, id: data.build.id, attempt: data.attempt }, granter);
+    if (!build?.reply) return;
+    const granted = await grantTokens(build, granter);
+    bus.nats.publish(EVENT_NAMES.tokens(source, build.reply), JSON.stringify(granted.grant));
+    record(granted, 'event');
+  };
+  const reject = async (message: JsMsg, error: unknown) => {
+    log.error({ err: error, seq: message.seq }, 'announcement refused');
+  };
+  const consumer = { stream: STREAMS.lifecycle, consumer: CONSUMERS.issuer, maxMessages: IN_HAND };
+  await listen(bus, { ...consumer, handle, reject }, resources, log);
+}
+
+/** Answers `ci.<source>.grant`: a CI that lost its grant, or never heard it, asks again while the build runs. */
+export function answerGrants(
+  { bus, granter, record }: Edge,
+  sources: Iterable<string>,
+  resources: AsyncDisposableStack,
+  log: Logger,
+) {
+  const answer = async (source: string, message: Msg) => {
+    const body = await regrant(source, message.data, granter).catch((error: unknown) => {
+      if (!(error instanceof ServiceError)) log.error({ err: error, source }, 'grant failed');
+      return failure(error);
+    });
+    if ('grant' in body) record(body, 'grant request');
+    message.respond(JSON.stringify('grant' in body ? (body.grant satisfies TokenGrant) : body));
+  };
+  for (const source of sources) {
+    const subscription = bus.nats.subscribe(EVENT_NAMES.grant(source), {
+      queue: 'issuer',
+      callback: (error, message) => {
+        if (error) return void log.error({ err: error }, 'grant requests cannot be heard');
+        answer(source, message).catch((cause: unknown) => log.error({ err: cause }, 'grant failed'));
+      },
+    });
+    resources.defer(() => subscription.unsubscribe());
+  }
+}
+
+/** Takes a source and the body of its request; gives the grant. Throws `not_found` unless the build runs. */
+export async function regrant(source: string, data: Uint8Array, granter: Granter): Promise<Granted> {
+  const { id, attempt = 1 } = checkGrantRequest.parse(parse(data));
+  const build = await findRunning({ source, id, attempt }, granter);
+  if (!build) throw new ServiceError('not_found', 'no such build runs');
+  return await grantTokens(build, granter);
+}
+
+function parse(data: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(data));
+  } catch (cause) {
+    throw new ServiceError('invalid_request', 'the message is not JSON in UTF-8', { cause });
+  }
+}
+
+function failure(error: unknown) {
+  return error instanceof ServiceError
+    ? { error: error.code, error_description: error.message }
+    : { error: 'server_error', error_description: 'something went wrong on our side' };
+}

@@ -1,0 +1,57 @@
+import { randomUUID } from 'node:crypto';
+import { deriveRequestToken } from '@mayfly/contracts/build-reference';
+import { ServiceError } from '@mayfly/contracts/errors';
+import type { AdmittedBuild, TokenGrant } from '@mayfly/contracts/events';
+import { type Issued, type Issuer, issueToken } from './issue.ts';
+
+/** What granting needs beside issuing: the address for more tokens, and the key of request tokens. */
+export type Granter = Issuer & { requestUrl: string; requestTokenKey: Uint8Array };
+
+/** A grant, and what was issued for it. */
+export type Granted = { grant: TokenGrant; issued: Issued[] };
+
+/**
+ * Makes the grant of a running build: every token that it declares, the address and the request token for more. A token
+ * that is refused is left out, its reason beside. Throws `access_denied` for a build that declares nothing, and
+ * `temporarily_unavailable`.
+ */
+export async function grantTokens(build: AdmittedBuild, granter: Granter): Promise<Granted> {
+  const { source, attempt, id_tokens, digest, deadline } = build;
+  if (!id_tokens) throw new ServiceError('access_denied', 'the build declares no tokens');
+  const declared = Object.entries(id_tokens);
+  const results = await Promise.all(
+    declared.map(async ([name, { aud }]) => [name, await issueOrRefuse(build, aud, granter)] as const),
+  );
+  const issued = results.flatMap(([name, result]) => ('token' in result ? [[name, result] as const] : []));
+  const refused = results.filter(([, result]) => !('token' in result));
+  const reference = { source, id: build.build.id, attempt };
+  const grant: TokenGrant = {
+    specversion: '1.0',
+    id: randomUUID(),
+    source,
+    type: 'dev.mayfly.tokens.granted',
+    time: new Date(granter.now() * 1000).toISOString(),
+    data: {
+      id: build.build.id,
+      attempt,
+      id_tokens: Object.fromEntries(issued.map(([name, { token }]) => [name, token])),
+      ...(refused.length > 0 ? { id_token_errors: Object.fromEntries(refused) as Refused } : {}),
+      ...(issued.length > 0 ? { expires_at: Math.min(...issued.map(([, { expiresAt }]) => expiresAt)) } : {}),
+      id_token_request_url: granter.requestUrl,
+      id_token_request_token: deriveRequestToken(reference, digest, granter.requestTokenKey),
+      deadline: Math.floor(deadline / 1000),
+    },
+  };
+  return { grant, issued: issued.map(([, one]) => one) };
+}
+
+type Refused = NonNullable<TokenGrant['data']['id_token_errors']>;
+
+async function issueOrRefuse(build: AdmittedBuild, audience: string | string[], issuer: Issuer) {
+  try {
+    return await issueToken(build, { audience }, issuer);
+  } catch (error) {
+    if (!(error instanceof ServiceError) || error.code === 'temporarily_unavailable') throw error;
+    return { error: error.code, error_description: error.message };
+  }
+}

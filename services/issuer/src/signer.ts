@@ -1,0 +1,83 @@
+import { EVENT_NAMES } from '@mayfly/contracts/bus';
+import { ERRORS, type ErrorCode, ServiceError } from '@mayfly/contracts/errors';
+import {
+  checkSignedIdTokens,
+  type IdTokenToSign,
+  MAX_BATCH,
+  type SignIdTokens,
+} from '@mayfly/contracts/signing';
+import { ask } from '@mayfly/service-kit/bus';
+import type { NatsConnection } from '@nats-io/transport-node';
+
+/** Has ID tokens signed. */
+export type Signer = {
+  /** Gives the signed token. Throws a ServiceError: what the signer refused, or `temporarily_unavailable`. */
+  sign(token: IdTokenToSign): Promise<string>;
+};
+
+type Waiting = { token: IdTokenToSign; resolve(token: string): void; reject(error: unknown): void };
+
+const TIMEOUT_MS = 800;
+/** Longest body of one request, bytes; a batch of large claims is split. */
+const MAX_BODY_BYTES = 256 * 1024;
+
+/** Takes a connection to NATS; gives the signer behind it. What is asked for in one turn of the event loop goes together. */
+export function remoteSigner(nats: NatsConnection): Signer {
+  let waiting: Waiting[] = [];
+  const flush = () => {
+    const all = waiting;
+    waiting = [];
+    for (const batch of batches(all)) void sendBatch(nats, batch);
+  };
+  return {
+    sign: (token) =>
+      new Promise((resolve, reject) => {
+        if (waiting.length === 0) setImmediate(flush);
+        waiting.push({ token, resolve, reject });
+      }),
+  };
+}
+
+async function sendBatch(nats: NatsConnection, batch: Waiting[]): Promise<void> {
+  try {
+    const body: SignIdTokens = {
+      type: 'dev.mayfly.keys.sign.id-token',
+      tokens: batch.map(({ token }) => token),
+    };
+    const message = await ask(nats, EVENT_NAMES.signIdToken, JSON.stringify(body), TIMEOUT_MS);
+    const answer = checkSignedIdTokens.parse(message.json<unknown>(), 'server_error');
+    if (!('results' in answer)) throw failure(answer);
+    batch.forEach(({ resolve, reject }, index) => {
+      const result = answer.results[index];
+      if (result && 'token' in result) resolve(result.token);
+      else
+        reject(
+          failure(result ?? { error: 'server_error', error_description: 'the signer left a token out' }),
+        );
+    });
+  } catch (error) {
+    for (const { reject } of batch) reject(error);
+  }
+}
+
+function batches(all: Waiting[]): Waiting[][] {
+  const result: Waiting[][] = [];
+  let bytes = 0;
+  for (const one of all) {
+    const size = JSON.stringify(one.token).length;
+    const last = result.at(-1);
+    if (last && last.length < MAX_BATCH && bytes + size < MAX_BODY_BYTES) {
+      last.push(one);
+      bytes += size;
+    } else {
+      result.push([one]);
+      bytes = size;
+    }
+  }
+  return result;
+}
+
+function failure({ error, error_description }: { error: string; error_description: string }): ServiceError {
+  const code = error in ERRORS ? (error as ErrorCode) : 'server_error';
+  return new ServiceError(code, error_description);
+}

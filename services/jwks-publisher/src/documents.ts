@@ -1,0 +1,38 @@
+import { createHash } from 'node:crypto';
+import type { PublishedKeySet } from '@mayfly/contracts/keys';
+
+/** A public document as it is sent: its bytes and their strong entity tag (RFC 9110 §8.8.3). */
+export type PublicDocument = { body: Buffer; etag: string };
+
+type Issuer = { issuer: string; tokenEndpoint: string };
+
+/**
+ * Takes an issuer and where its tokens are requested; gives its metadata (OpenID Connect Discovery §3, RFC 8414 §2).
+ * `claims_supported` and the rest are the same for every source.
+ */
+export function discoveryDocument({ issuer, tokenEndpoint }: Issuer): PublicDocument {
+  return publicDocument({
+    issuer,
+    jwks_uri: `${issuer}/jwks`,
+    token_endpoint: tokenEndpoint,
+    introspection_endpoint: `${issuer}/introspect`,
+    introspection_endpoint_auth_methods_supported: ['client_secret_basic'],
+    response_types_supported: ['id_token'],
+    response_modes_supported: ['fragment'],
+    grant_types_supported: ['urn:ietf:params:oauth:grant-type:token-exchange'],
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: ['RS256', 'ES256'],
+    scopes_supported: ['openid'],
+    claims_supported: ['iss', 'sub', 'aud', 'exp', 'iat', 'nbf', 'jti'],
+  });
+}
+
+/** Takes a published key set; gives its JWK Set (RFC 7517 §5). */
+export function keySetDocument({ keys }: Pick<PublishedKeySet, 'keys'>): PublicDocument {
+  return publicDocument({ keys });
+}
+
+function publicDocument(value: object): PublicDocument {
+  const body = Buffer.from(JSON.stringify(value));
+  return { body, etag: `"${createHash('sha256').update(body).digest('base64url')}"` };
+}
