@@ -56,8 +56,12 @@ export const PERMISSIONS: Record<string, Permissions> = {
     responds: true,
   },
   'jwks-publisher': {
-    publish: [EVENT_NAMES.readKeySet('*')],
-    subscribe: [inbox('jwks-publisher'), EVENT_NAMES.keySetChanged('*')],
+    publish: [
+      EVENT_NAMES.readKeySet('*'),
+      EVENT_NAMES.signStatusList,
+      `$JS.API.DIRECT.GET.${STREAMS.lifecycle}`,
+    ],
+    subscribe: [inbox('jwks-publisher'), EVENT_NAMES.keySetChanged('*'), EVENT_NAMES.buildFinished],
   },
   'key-manager': {
     publish: [
@@ -67,10 +71,15 @@ export const PERMISSIONS: Record<string, Permissions> = {
         `$JS.API.STREAM.MSG.GET.KV_${bucket}`,
       ]),
     ],
-    subscribe: [inbox('key-manager'), `${EVENT_NAMES.signIdToken} key-manager`],
+    subscribe: [
+      inbox('key-manager'),
+      `${EVENT_NAMES.signIdToken} key-manager`,
+      `${EVENT_NAMES.signStatusList} key-manager`,
+      `${EVENT_NAMES.adminKeys('*')} key-manager`,
+    ],
     responds: true,
   },
-  operator: { publish: [], subscribe: [inbox('operator')] },
+  operator: { publish: ['admin.*.*'], subscribe: [inbox('operator')] },
 };
 
 /** Takes the sources, the password of each user, and where the server listens; gives the server's configuration. */
@@ -93,7 +102,7 @@ accounts {
       ${users('bootstrap-keys', 'key-manager')}
     ]
     exports: [
-      { service: ${quote(EVENT_NAMES.signIdToken)}, accounts: [MAYFLY] }
+      ${KEY_REQUESTS.map((name) => `{ service: ${quote(name)}, accounts: [MAYFLY] }`).join('\n      ')}
       ${sources.map((source) => keySetExports(source)).join('\n      ')}
     ]
   }
@@ -103,7 +112,7 @@ accounts {
       ${users('bootstrap', 'build-lifecycle', 'issuer', 'jwks-publisher', 'operator')}
     ]
     imports: [
-      { service: { account: KEYS, subject: ${quote(EVENT_NAMES.signIdToken)} } }
+      ${KEY_REQUESTS.map((name) => `{ service: { account: KEYS, subject: ${quote(name)} } }`).join('\n      ')}
       ${sources.map((source) => keySetImports(source)).join('\n      ')}
     ]
     exports: [
@@ -114,6 +123,9 @@ ${sources.map((source) => sourceConfig(source, password(sourceAccount(source))))
 }
 `;
 }
+
+/** What is asked of `key-manager` across the border of its account. */
+const KEY_REQUESTS = [EVENT_NAMES.signIdToken, EVENT_NAMES.signStatusList, EVENT_NAMES.adminKeys('*')];
 
 const bucketSubject = (source: string) => `$KV.${BUCKETS.keySets}.${source}`;
 const directGet = (source: string) => `$JS.API.DIRECT.GET.KV_${BUCKETS.keySets}.${bucketSubject(source)}`;

@@ -1,7 +1,9 @@
 import { CommandError } from './exit-codes.ts';
 import { type Probe, probesOf } from './mask-forms.ts';
 
+/** Beyond these a look at every place where one could begin would no longer be quick. */
 const MAX_PROBES = 400_000;
+const MAX_PROBES_AT_ONE_BEGINNING = 2_000;
 const SIEVE_BITS = 18;
 
 /** Everything that is looked for, by the four bytes that it begins with. */
@@ -21,11 +23,15 @@ export function maskIndex(parts: Iterable<Uint8Array>): MaskIndex {
     tails: new Map(),
   };
   let count = 0;
+  const known = new Set<string>();
   for (const part of parts) {
+    const name = Buffer.from(part).toString('latin1');
+    if (known.has(name)) continue;
+    known.add(name);
     for (const { anchor, probe } of probesOf(part)) {
-      if (!addProbe(index, anchor, probe)) continue;
+      const same = addProbe(index, anchor, probe);
       count += 1;
-      if (count > MAX_PROBES) {
+      if (count > MAX_PROBES || same > MAX_PROBES_AT_ONE_BEGINNING) {
         throw new CommandError('masking', 'too many secrets to mask: give the step fewer, or split the step');
       }
     }
@@ -45,27 +51,29 @@ export function tailKey(bytes: Uint8Array, start: number, end: number): number {
   return key;
 }
 
-function addProbe({ sieve, probes, tails }: MaskIndex, anchor: Uint8Array, probe: Probe): boolean {
+/** Gives how many probes begin with `anchor` now. */
+function addProbe({ sieve, probes, tails }: MaskIndex, anchor: Uint8Array, probe: Probe): number {
   const four = Buffer.from(anchor).readInt32BE(0);
-  const known = probes.get(four);
-  if (known?.some((other) => sameProbe(other, probe))) return false;
-  if (known) known.push(probe);
-  else probes.set(four, [probe]);
+  const known = probes.get(four) ?? [];
+  if (isKnown(known, probe)) return known.length;
+  known.push(probe);
+  probes.set(four, known);
   sieve[sieveHash(four)] = 1;
   const characters = probe.form.text.length;
   for (const length of [1, 2, 3]) {
     const key = tailKey(anchor, 0, length);
     tails.set(key, Math.min(characters, tails.get(key) ?? characters));
   }
-  return true;
+  return known.length;
 }
 
-function sameProbe(one: Probe, other: Probe): boolean {
-  return (
-    one.wrapping === other.wrapping &&
-    one.phase === other.phase &&
-    one.first === other.first &&
-    one.form.alphabet === other.form.alphabet &&
-    Buffer.from(one.form.text).equals(other.form.text)
-  );
+/** The probes of one form are added one after the other. */
+function isKnown(known: Probe[], probe: Probe): boolean {
+  for (let at = known.length - 1; at >= 0; at -= 1) {
+    const other = known[at] as Probe;
+    if (other.form !== probe.form) return false;
+    if (other.wrapping === probe.wrapping && other.phase === probe.phase && other.first === probe.first)
+      return true;
+  }
+  return false;
 }

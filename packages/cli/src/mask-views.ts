@@ -16,19 +16,27 @@ const CR = 0x0d;
 
 /** Takes what was written; gives it without line ends, so that a wrapped secret is in one piece. */
 export function joinedView(written: Buffer): View {
-  const length = written.at(-1) === CR ? written.length - 1 : written.length;
-  let lineEnd = written.indexOf(LF);
-  if (lineEnd < 0) return { text: written, length, start: (at) => at, end: (at) => at + 1 };
-
+  const { length } = written;
+  let lineFeed = indexOrEnd(written, LF, 0);
+  let carriageReturn = indexOrEnd(written, CR, 0);
+  if (lineFeed === length && carriageReturn === length) {
+    return { text: written, length, start: (at) => at, end: (at) => at + 1 };
+  }
   const { copy, view } = viewBuilder(written, length);
   let from = 0;
-  while (lineEnd >= 0) {
-    copy(from, lineEnd > from && written[lineEnd - 1] === CR ? lineEnd - 1 : lineEnd);
-    from = lineEnd + 1;
-    lineEnd = written.indexOf(LF, from);
+  while (from < length) {
+    const end = Math.min(lineFeed, carriageReturn);
+    copy(from, end);
+    from = end + 1;
+    if (lineFeed < from) lineFeed = indexOrEnd(written, LF, from);
+    if (carriageReturn < from) carriageReturn = indexOrEnd(written, CR, from);
   }
-  copy(from, length);
   return view();
+}
+
+function indexOrEnd(bytes: Buffer, byte: number, from: number): number {
+  const at = from < bytes.length ? bytes.indexOf(byte, from) : -1;
+  return at < 0 ? bytes.length : at;
 }
 
 /** Builds a view of `source` piece by piece. */

@@ -188,7 +188,7 @@ test('a secret that becomes known while the step runs is masked from then on', (
   book.add(testToken());
   const masker = createMasker(book.index);
   const next = testToken();
-  masker.write(Buffer.from('hello\n'));
+  masker.write(Buffer.from('hello: '));
 
   book.add(next);
 
@@ -207,7 +207,7 @@ test('a token is masked until well after it has expired, then forgotten', () => 
   now = 1_000_000;
   book.add(testToken(), 1_300_000);
 
-  expect(run(book, [Buffer.from(first)]).toString()).toBe(first);
+  expect(book.all()).not.toContain(first);
   expect(run(book, [Buffer.from(second)]).toString()).toBe('***');
 });
 
@@ -245,7 +245,7 @@ function ownPart(secret: string, encode: Encode): string {
   const bare = encode(Buffer.from(secret))
     .toString('latin1')
     .replace(/[\r\n]/g, '');
-  const other = encode(Buffer.from(secret.replace(/[^\n]/g, (letter) => (letter === 'A' ? 'B' : 'A'))))
+  const other = encode(Buffer.from(secret.replace(/[A-Za-z0-9]/g, (letter) => (letter === 'm' ? 'n' : 'm'))))
     .toString('latin1')
     .replace(/[\r\n]/g, '');
   let start = 0;

@@ -22,6 +22,9 @@ export const EVENT_NAMES = {
   buildRunning: 'build.running',
   buildFinished: 'build.finished',
   signIdToken: 'keys.sign.id-token',
+  signStatusList: 'keys.sign.status-list',
+  /** Operators' commands about keys: `admin.keys.list`, `admin.keys.rotate`, `admin.keys.revoke`. */
+  adminKeys: (verb: string) => `admin.keys.${verb}`,
   /** How `jwks-publisher` reads a public key set: a direct get of the bucket, imported from the keys' account. */
   readKeySet: (source: string) => `key-sets.get.${source}`,
   /** Announces a new public key set: the bucket's own messages, imported. */

@@ -39,5 +39,37 @@ export const SignedIdTokens = Type.Union([
 ]);
 export type SignedIdTokens = Static<typeof SignedIdTokens>;
 
+/** `keys.sign.status-list`: one Status List Token of a source (OAuth Token Status List §5.1), all claims but `iss`. */
+export const SignStatusList = Type.Object(
+  {
+    type: Type.Literal('dev.mayfly.keys.sign.status-list'),
+    source: SourceName,
+    claims: Type.Object(
+      {
+        sub: Type.String({ maxLength: 1024, description: 'The URI of the list.' }),
+        iat: Type.Integer({ minimum: 1 }),
+        exp: Type.Integer({ minimum: 1 }),
+        ttl: Type.Integer({ minimum: 1 }),
+        status_list: Type.Object(
+          {
+            bits: Type.Literal(1),
+            lst: Type.String({ pattern: '^[A-Za-z0-9_-]+$', maxLength: 16_384 }),
+            aggregation_uri: Type.Optional(Type.String({ maxLength: 1024 })),
+          },
+          { additionalProperties: false },
+        ),
+      },
+      { additionalProperties: false },
+    ),
+  },
+  { additionalProperties: false },
+);
+export type SignStatusList = Static<typeof SignStatusList>;
+
+/** The answer: the signed list, or why not. */
+export const SignedStatusList = Type.Union([Type.Object({ token: Type.String() }), Failure]);
+
+export const checkSignStatusList = checker(SignStatusList);
+export const checkSignedStatusList = checker(SignedStatusList);
 export const checkSignIdTokens = checker(SignIdTokens);
 export const checkSignedIdTokens = checker(SignedIdTokens);

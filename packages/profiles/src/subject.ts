@@ -1,7 +1,7 @@
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { Facts } from './facts.ts';
 import { fieldName } from './fields.ts';
-import type { Condition, Profile, SubjectComponent } from './profile.ts';
+import type { Condition, Profile, SubjectComponent, SubjectForm } from './profile.ts';
 
 /**
  * Takes a profile, the facts of a build and, if not the profile's own, the name of an alternate; gives `sub`.
@@ -13,7 +13,21 @@ export function subjectOf(
   name = profile.subject.default,
   limit?: number,
 ): string {
-  const { alternates, separator, strict, maxBytes } = profile.subject;
+  const { separator, strict, maxBytes } = profile.subject;
+  const { components } = formFor(profile, facts, name);
+  const write = (text: string, reserved: string) => escapeValue(text, `${separator}${reserved}`, strict);
+  const subject = components.map((component) => componentText(component, facts, write)).join(separator);
+  const longest = Math.min(limit ?? maxBytes, maxBytes);
+  const bytes = Buffer.byteLength(subject);
+  if (bytes > longest) throw new ServiceError('invalid_request', tooLong(components, facts, bytes, longest));
+  return subject;
+}
+
+/**
+ * Takes a profile, facts and the name of an alternate; gives the first of its forms whose condition holds. Throws a
+ * ServiceError (`invalid_request`) if there is none.
+ */
+export function formFor({ subject: { alternates } }: Profile, facts: Facts, name: string): SubjectForm {
   const forms = alternates.get(name);
   if (!forms)
     throw new ServiceError(
@@ -22,13 +36,7 @@ export function subjectOf(
     );
   const form = forms.find(({ when }) => holds(when, facts));
   if (!form) throw new ServiceError('invalid_request', 'build fits none of the subjects of its profile');
-  const write = (text: string, reserved: string) => escapeValue(text, `${separator}${reserved}`, strict);
-  const components = form.components;
-  const subject = components.map((component) => componentText(component, facts, write)).join(separator);
-  const longest = Math.min(limit ?? maxBytes, maxBytes);
-  const bytes = Buffer.byteLength(subject);
-  if (bytes > longest) throw new ServiceError('invalid_request', tooLong(components, facts, bytes, longest));
-  return subject;
+  return form;
 }
 
 function holds(when: Condition, facts: Facts): boolean {

@@ -1,0 +1,110 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const USAGE = `usage: npm test [-- NAME …]            types, lint, boundaries, unit tests, system tests
+       npm run test:full [-- NAME …]   the long ones, which print their figures
+       npm run test:containers         the system tests on containers (Docker or the like must run)
+
+NAME picks test files by a part of their names.`;
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const results = join(root, '.results');
+const bin = (name: string) => join(root, 'node_modules', '.bin', name);
+const vitest = [process.execPath, join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run'];
+
+type Counts = { passed: number; failed: number; skipped: number };
+type Step = { name: string; cwd?: string; command: string[]; env?: Record<string, string> };
+
+await main();
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      full: { type: 'boolean', default: false },
+      containers: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return console.log(USAGE);
+  rmSync(results, { recursive: true, force: true });
+  mkdirSync(results, { recursive: true });
+  let isGreen = true;
+  for (const step of stepsOf(values, positionals)) isGreen = (await run(step)) && isGreen;
+  const { passed, failed, skipped } = count();
+  const unrun = isGreen || failed > 0 ? 0 : 1;
+  console.log(`${passed} passed, ${failed + unrun} failed, ${skipped} skipped`);
+  if (!isGreen || failed > 0 || passed === 0) process.exitCode = 1;
+}
+
+function stepsOf({ full, containers }: { full: boolean; containers: boolean }, names: string[]): Step[] {
+  if (containers) {
+    return [1, 2].map((replicas) =>
+      systemTests(`containers-${replicas}`, names, {
+        MAYFLY_TEST_ENGINE: 'containers',
+        MAYFLY_TEST_REPLICAS: String(replicas),
+      }),
+    );
+  }
+  if (full) return [systemTests('full', names, { MAYFLY_TEST_FULL: '1' })];
+  const checks: Step[] = [
+    { name: 'lint', command: [bin('biome'), 'ci', '--error-on-warnings', '.'] },
+    { name: 'boundaries', command: [bin('turbo'), 'boundaries'] },
+    {
+      name: 'types and unit tests',
+      command: [bin('turbo'), 'run', 'typecheck', 'test', '--output-logs=errors-only'],
+    },
+  ];
+  return names.length > 0 ? [systemTests('system', names, {})] : [...checks, systemTests('system', [], {})];
+}
+
+function systemTests(name: string, files: string[], env: Record<string, string>): Step {
+  const report = [
+    `--outputFile.json=${join(results, `${name}.json`)}`,
+    '--reporter=json',
+    '--reporter=default',
+  ];
+  return { name: `${name} tests`, cwd: join(root, 'test'), command: [...vitest, ...report, ...files], env };
+}
+
+async function run({ name, cwd = root, command, env }: Step): Promise<boolean> {
+  const started = performance.now();
+  console.log(`▶ ${name}`);
+  const [file = '', ...args] = command;
+  const child = spawn(file, args, {
+    cwd,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, ...env, MAYFLY_RESULTS: results, FORCE_COLOR: '0', TURBO_TELEMETRY_DISABLED: '1' },
+  });
+  const code = await new Promise<number>((resolve) => {
+    child.on('error', () => resolve(1));
+    child.on('exit', (exitCode) => resolve(exitCode ?? 1));
+  });
+  console.log(`${code === 0 ? '✓' : '✗'} ${name} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
+  return code === 0;
+}
+
+type Report = {
+  testResults: { name: string; assertionResults: { status: string; fullName: string; meta?: object }[] }[];
+};
+
+/** Counts what the runner itself reported, over all of its reports, and prints each skip. */
+function count(): Counts {
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const file of readdirSync(results)) {
+    const { testResults } = JSON.parse(readFileSync(join(results, file), 'utf8')) as Report;
+    for (const { status, fullName } of testResults.flatMap(({ assertionResults }) => assertionResults)) {
+      if (status === 'passed') counts.passed += 1;
+      else if (status === 'failed') counts.failed += 1;
+      else {
+        counts.skipped += 1;
+        console.log(`skipped: ${fullName}`);
+      }
+    }
+    counts.failed += testResults.filter(({ assertionResults }) => assertionResults.length === 0).length;
+  }
+  return counts;
+}

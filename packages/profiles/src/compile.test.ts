@@ -1,0 +1,175 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { compileProfile, ProfileError } from './compile.ts';
+import { PROFILES_DIR } from './read.ts';
+
+const good = `name: mine
+subject:
+  separator: ':'
+  alternates:
+    default: 'repo:{repository.id}:ref:{ref}'
+audience: { form: string }
+claims:
+  build_id: id
+  ref: { from: ref, absent: '' }
+variables: {}
+reply: [value]
+`;
+
+const faultsOf = (text: string): readonly string[] => {
+  try {
+    compileProfile(text, 'mine.yaml');
+    return [];
+  } catch (error) {
+    if (error instanceof ProfileError) return error.faults;
+    throw error;
+  }
+};
+
+test('a copy of a profile that ships, changed, is a profile', () => {
+  const text = readFileSync(`${PROFILES_DIR}mayfly.yaml`, 'utf8').replace('name: mayfly', 'name: mine');
+
+  expect(compileProfile(text, 'mine.yaml').name).toBe('mine');
+  expect(faultsOf(good)).toEqual([]);
+});
+
+test.each([
+  [
+    'a field that no build has',
+    ['build_id: id', 'build_id: build.id'],
+    /^mine.yaml:8: claims.build_id: build.id is no field/,
+  ],
+  ['a claim that stands twice', ['build_id: id', 'ref: id'], /^mine.yaml:9: Map keys must be unique/],
+  [
+    'a type that the fact cannot take',
+    ['build_id: id', 'build_id: { from: id, type: boolean }'],
+    /^mine.yaml:8: claims.build_id.type: cannot be boolean; may be string or integer/,
+  ],
+  [
+    'a type that there is not',
+    ['build_id: id', 'build_id: { from: id, type: text }'],
+    /^mine.yaml:8: claims.build_id/,
+  ],
+  [
+    'null where a fact is absent',
+    ["absent: ''", 'absent: null'],
+    /^mine.yaml:9: claims.ref.absent: is not of type string/,
+  ],
+  [
+    'another type where a fact is absent',
+    ["absent: ''", 'absent: 0'],
+    /^mine.yaml:9: claims.ref.absent: is not of type string/,
+  ],
+  [
+    'a claim from nothing',
+    ['build_id: id', 'build_id: { required: true }'],
+    /^mine.yaml:8: claims.build_id: must have one of/,
+  ],
+  [
+    'a claim from two things',
+    ['build_id: id', 'build_id: { from: id, value: x }'],
+    /^mine.yaml:8: claims.build_id: must have one of/,
+  ],
+  [
+    'what is absent of a fact that is required',
+    ["absent: ''", "absent: '', required: true"],
+    /^mine.yaml:9: claims.ref.absent: is never used/,
+  ],
+  ['a map as text', ['build_id: id', "build_id: { template: '{labels}' }"], /labels is not text/],
+  [
+    'a claim for each member of what has none',
+    ['build_id: id', 'tag_*: ref.*'],
+    /^mine.yaml:8: claims.tag_\*: ref has no members/,
+  ],
+  [
+    'a claim of any name',
+    ['build_id: id', "'*': labels.*"],
+    /^mine.yaml:8: claims.\*: could make a reserved claim/,
+  ],
+  [
+    'claims that could make another claim',
+    ['build_id: id', 're*: labels.*'],
+    /^mine.yaml:8: claims.re\*: could make ref/,
+  ],
+  [
+    'an unknown subject component',
+    ['{ref}', '{refs}'],
+    /^mine.yaml:5: subject.alternates.default: refs is no field/,
+  ],
+  ['two values side by side', [':ref:{ref}', ':ref:{ref}{sha}'], /^mine.yaml:5: .*nothing between them/],
+  ['a percent sign in a subject', [':ref:', ':%3A:'], /^mine.yaml:5: .*cannot hold/],
+  ['optional parts in a subject', [':ref:{ref}', '[:ref:{ref}]'], /^mine.yaml:5: .*no optional parts/],
+  ['braces that do not pair', ['{ref}', '{ref'], /^mine.yaml:5: .*braces do not pair/],
+  [
+    'a default subject that there is not',
+    ["separator: ':'", "separator: ':'\n  default: other"],
+    /^mine.yaml:4: subject.default: other is no alternate/,
+  ],
+  [
+    'a default audience that a user could choose',
+    ['{ form: string }', "{ form: string, default: 'https://{ref}' }"],
+    /^mine.yaml:6: audience.default: ref is user-controlled/,
+  ],
+  [
+    'a fork claim that there is not',
+    ['reply:', 'fork_claim: fork\nreply:'],
+    /^mine.yaml:11: fork_claim: must name one of the claims/,
+  ],
+  ['a key that nobody knows', ['reply:', 'claim: {}\nreply:'], /^mine.yaml:.*must not have claim/],
+  ['no reply', ['reply: [value]', 'reply: []'], /^mine.yaml:11: reply/],
+  ['no YAML', ['name: mine', 'name: [mine'], /^mine.yaml:\d+: /],
+])('a profile with %s is refused, with the line', (_, [from, to], reason) => {
+  const faults = faultsOf(good.replace(from as string, to as string));
+
+  expect(faults.join('\n')).toMatch(reason);
+});
+
+test.each([
+  'iss',
+  'sub',
+  'aud',
+  'exp',
+  'iat',
+  'nbf',
+  'jti',
+  'status',
+  'azp',
+  'cnf',
+  'https://aws.amazon.com/tags',
+])('no profile can make the claim %s, always or if asked', (name) => {
+  expect(faultsOf(good.replace('build_id: id', `'${name}': id`))[0]).toMatch(/^mine.yaml:8: .*reserved/);
+  expect(faultsOf(`${good}optional_claims:\n  '${name}': id\n`)[0]).toMatch(/^mine.yaml:13: .*reserved/);
+});
+
+test('a claim is not optional and given', () => {
+  expect(faultsOf(`${good}optional_claims: { ref: ref }\n`)).toEqual([
+    'mine.yaml:12: optional_claims.ref: is among the claims already',
+  ]);
+});
+
+test('subjects of one profile that could be taken for each other are refused', () => {
+  const two = (second: string) =>
+    good.replace("default: 'repo:{repository.id}:ref:{ref}'", `default: ${second}`);
+  const confusable = "[{ when: { event: [push] }, template: 'a:{ref}' }, { template: '{job.name}:{ref}' }]";
+  const apart = "[{ when: { event: [push] }, template: 'a:{ref}' }, { template: 'b:{ref}' }]";
+
+  expect(faultsOf(two(confusable))[0]).toMatch(/^mine.yaml:5: .*can spell the subject of/);
+  expect(faultsOf(two(apart))).toEqual([]);
+  expect(faultsOf(two("[{ template: 'a:{ref}' }, { template: 'b:{ref}' }]"))[0]).toMatch(
+    /nothing after it is ever used/,
+  );
+});
+
+test('every fault is named at once', () => {
+  const text = good
+    .replace('build_id: id', 'iss: nothing')
+    .replace('{ref}', '{refs}')
+    .replace("absent: ''", 'absent: 1');
+
+  expect(faultsOf(text).map((fault) => fault.split(': ')[1])).toEqual([
+    'claims.iss',
+    'claims.iss',
+    'claims.ref.absent',
+    'subject.alternates.default',
+  ]);
+});

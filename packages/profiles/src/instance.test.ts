@@ -1,0 +1,51 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { instanceText } from './instance.ts';
+
+test.each([
+  [{}, ''],
+  [{ foo: 'bar' }, 'foo:bar'],
+  [{ version: 2, branch: 'feature' }, 'branch:feature,version:2'],
+  [{ a: '1', b: 'true', c: 'yes', d: 'x y', e: 'm/n' }, 'a:"1",b:"true",c:"yes",d:"x y",e:"m/n"'],
+  [{ a: { b: { c: 1 }, d: [1, { z: 1, y: 2 }] } }, 'a.b.c:1,a.d:[1,{"y":2,"z":1}]'],
+  [{ 'a.b': 1, 'c,d': 2, e: {} }, '"a.b":1,"c,d":2,e:{}'],
+  [{ a: '<b>' }, 'a:\\u003cb\\u003e'],
+])('%j is called %s', (vars, text) => {
+  expect(instanceText(vars)).toBe(text);
+});
+
+const word = fc
+  .array(fc.constantFrom('a', 'b', '.', ',', ':', '"', '/', ' ', '1', '{}', '[', '\\', 'true', '1e+21'), {
+    minLength: 1,
+    maxLength: 3,
+  })
+  .map((parts) => parts.join(''));
+const value = fc.oneof(
+  word,
+  fc.integer({ max: 1, min: 0 }),
+  fc.constantFrom(1e21, true),
+  fc.array(word, { maxLength: 2 }),
+);
+const vars = fc.dictionary(word, fc.oneof(value, fc.dictionary(word, value, { maxKeys: 2 })), { maxKeys: 2 });
+
+test('instances of other variables have other names', () => {
+  fc.assert(
+    fc.property(fc.array(vars, { minLength: 200, maxLength: 400 }), (all) => {
+      const seen = new Map<string, unknown>();
+      for (const one of all) {
+        const text = instanceText(one);
+        expect(sorted(seen.get(text) ?? one)).toBe(sorted(one));
+        seen.set(text, one);
+      }
+    }),
+    { numRuns: 25 },
+  );
+});
+
+function sorted(of: unknown): string {
+  return JSON.stringify(of, (_, inner: unknown) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}

@@ -1,0 +1,137 @@
+import { randomUUID } from 'node:crypto';
+import type { Build } from '@mayfly/contracts/build';
+import { EVENT_NAMES } from '@mayfly/contracts/bus';
+import { type BuildStarted, checkTokenGrant, type TokenGrant } from '@mayfly/contracts/events';
+import { jetstream, type PubAck } from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import type { TestSystem } from './system.ts';
+
+/** A CI system as a test plays it: with the credentials of one source and nothing else. */
+export type Ci = AsyncDisposable & {
+  nats: NatsConnection;
+  source: string;
+  /** Says that a build runs; gives what JetStream answered. */
+  start(build: TestBuild): Promise<PubAck>;
+  finish(id: string, attempt?: number): Promise<PubAck>;
+  /** Publishes any body on any event name, as an event is published. */
+  publish(eventName: string, body: string | Uint8Array, msgID?: string): Promise<PubAck>;
+  /** Asks for the grant of a running build; undefined where it is refused. */
+  askGrant(id: string, attempt?: number): Promise<TokenGrant | undefined>;
+  /** Everything that was heard on `tokens.<source>.>` so far, oldest first. */
+  grants: TokenGrant[];
+  /** Waits until a grant of this build was heard. */
+  heard(id: string): Promise<TokenGrant>;
+};
+
+/** A build to start: its id, and what differs from a plain one. */
+export type TestBuild = {
+  id: string;
+  idTokens?: BuildStarted['data']['id_tokens'] | null;
+  reply?: string;
+  build?: Partial<Build>;
+  eventId?: string;
+  time?: string;
+};
+
+const API = 'https://api.example.com';
+
+/** Connects as the CI system `source`. */
+export async function connectCi(system: TestSystem, source = 'acme'): Promise<Ci> {
+  const nats = await connect({
+    ...system.ciCredentials(source),
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 100,
+    timeout: 5000,
+  });
+  const js = jetstream(nats);
+  const grants: TokenGrant[] = [];
+  nats.subscribe(EVENT_NAMES.tokens(source, '*'), {
+    callback: (_error, message) => void grants.push(checkTokenGrant.parse(message.json())),
+  });
+  await nats.flush();
+  const publish: Ci['publish'] = (eventName, body, msgID = randomUUID()) =>
+    js.publish(eventName, body, { msgID, timeout: 3000 });
+  return {
+    ...{ nats, source, grants, publish },
+    start: (build) => {
+      const event = startedEvent(source, build);
+      return publish(EVENT_NAMES.started(source), JSON.stringify(event), event.id);
+    },
+    finish: (id, attempt) => {
+      const event = finishedEvent(source, id, attempt);
+      return publish(EVENT_NAMES.finished(source), JSON.stringify(event), event.id);
+    },
+    async askGrant(id, attempt = 1) {
+      const answer = await nats.request(EVENT_NAMES.grant(source), JSON.stringify({ id, attempt }), {
+        timeout: 3000,
+      });
+      const body: unknown = answer.json();
+      return checkTokenGrant.is(body) ? body : undefined;
+    },
+    heard: (id) => eventually(() => grants.find((grant) => grant.data.id === id), `a grant of ${id}`),
+    [Symbol.asyncDispose]: () => nats.close(),
+  };
+}
+
+/** Gives the event that starts a build: declared is one token, `API_TOKEN`, unless the test says otherwise. */
+export function startedEvent(
+  source: string,
+  { id, idTokens, reply = 'runner', build, eventId, time }: TestBuild,
+): BuildStarted {
+  return {
+    specversion: '1.0',
+    id: eventId ?? randomUUID(),
+    source,
+    type: 'dev.mayfly.ci.build.started',
+    time: time ?? new Date().toISOString(),
+    data: {
+      build: { ...PLAIN, id, ...build },
+      ...(idTokens === null ? {} : { id_tokens: idTokens ?? { API_TOKEN: { aud: API } } }),
+      reply,
+    },
+  };
+}
+
+/** Gives the event that finishes a build. */
+export function finishedEvent(source: string, id: string, attempt?: number) {
+  return {
+    specversion: '1.0',
+    id: randomUUID(),
+    source,
+    type: 'dev.mayfly.ci.build.finished',
+    time: new Date().toISOString(),
+    data: { id, ...(attempt === undefined ? {} : { attempt }), outcome: 'success' },
+  };
+}
+
+const PLAIN = {
+  number: 12,
+  organization: { id: '1', name: 'octo' },
+  repository: {
+    id: '456789',
+    name: 'octo/hello',
+    url: 'https://git.example.com/octo/hello',
+    visibility: 'private',
+  },
+  pipeline: { id: '7', name: 'deploy' },
+  ref: 'refs/heads/main',
+  ref_type: 'branch',
+  sha: '9fceb02d0ae598e95dc970b74767f19372d61af8',
+  event: 'push',
+  actor: { id: '42', name: 'octocat' },
+} satisfies Partial<Build>;
+
+/** Polls until `find` gives something; fails after the deadline, naming what was waited for. */
+export async function eventually<T>(
+  find: () => T | undefined | false | Promise<T | undefined | false>,
+  what: string,
+  deadlineMs = 15_000,
+): Promise<T> {
+  const deadline = Date.now() + deadlineMs;
+  for (;;) {
+    const found = await find();
+    if (found !== undefined && found !== false) return found;
+    if (Date.now() > deadline) throw new Error(`still no ${what} after ${deadlineMs / 1000} s`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}

@@ -1,0 +1,13 @@
+import { basename } from 'node:path';
+import { defineConfig } from 'vitest/config';
+
+const results = process.env['MAYFLY_RESULTS'];
+
+/** How every workspace runs the tests that stand beside its files. */
+export default defineConfig({
+  test: {
+    include: ['src/**/*.test.ts', '*.test.ts'],
+    reporters: results ? ['default', 'json'] : ['default'],
+    ...(results ? { outputFile: { json: `${results}/${basename(process.cwd())}.json` } } : {}),
+  },
+});
