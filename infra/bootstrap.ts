@@ -92,7 +92,7 @@ function consumer(name: string, filters: string[]): Partial<ConsumerConfig> {
     ack_policy: AckPolicy.Explicit,
     deliver_policy: DeliverPolicy.All,
     replay_policy: ReplayPolicy.Instant,
-    ack_wait: nanos(10_000),
+    ack_wait: nanos(2500),
     max_deliver: -1,
     max_ack_pending: 4096,
     ...(filters.length === 1 ? { filter_subject: filters[0] as string } : { filter_subjects: filters }),

@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto';
+import { connect } from '@nats-io/transport-node';
+import { expect, test } from 'vitest';
+import { connectCi, startedEvent } from './ci.ts';
+import { openStreams } from './operator.ts';
+import { isActive } from './relying-party.ts';
+import { type TestSystem, testSystem } from './system.ts';
+
+const VERSIONS =
+  process.env['MAYFLY_TEST_ENGINE'] === 'containers' ? (['2.10'] as const) : (['2.10', '2.15'] as const);
+
+/** Where a source would like the server to send something, were it let. */
+const ELSEWHERE = [
+  'ci.acme.build.started',
+  'ci.acme.build.finished',
+  'ended.acme',
+  'build.running',
+  'build.finished',
+  'dead-letters.acme',
+  'tokens.acme.runner',
+  'keys.sign.id-token',
+  '$KV.keyring.acme',
+  '$KV.key-sets.acme',
+  '$JS.API.STREAM.PURGE.BUILDS',
+  '$JS.API.STREAM.DELETE.KV_keyring',
+  '$JS.API.CONSUMER.DELETE.BUILDS.build-lifecycle-ends',
+];
+
+test.for(VERSIONS)(
+  'on nats-server %s an event on the subject of another source reaches nobody',
+  async (nats) => {
+    await using system = await testSystem({ nats });
+    await using streams = await openStreams(system);
+    await using intruder = await connectCi(system, 'other');
+    const before = await streams.lastSequences();
+
+    const event = startedEvent('acme', { id: 'forged' });
+    await expect(intruder.publish('ci.acme.build.started', JSON.stringify(event))).rejects.toThrow();
+    for (const name of ELSEWHERE) intruder.nats.publish(name, JSON.stringify(event));
+    await intruder.nats.flush();
+
+    await staysAsItWas(system, before);
+  },
+);
+
+test.for(VERSIONS)(
+  'on nats-server %s no reply subject that a source names gets anything to leave its account',
+  async (nats) => {
+    await using system = await testSystem({ nats });
+    await using streams = await openStreams(system);
+    await using acme = await connectCi(system);
+    const intruder = await connect(system.ciCredentials('other'));
+    const before = await streams.lastSequences();
+
+    for (const reply of ELSEWHERE) {
+      intruder.publish(
+        'ci.other.build.started',
+        JSON.stringify(startedEvent('other', { id: randomUUID(), idTokens: null })),
+        { reply },
+      );
+      intruder.publish('ci.other.grant', JSON.stringify({ id: 'x' }), { reply });
+    }
+    await intruder.flush();
+    await intruder.close();
+    await expect
+      .poll(async () => (await streams.lastSequences())['BUILDS'], { timeout: 10_000 })
+      .toBe((before['BUILDS'] as number) + ELSEWHERE.length);
+    await expect
+      .poll(async () => (await streams.lastSequences())['LIFECYCLE'], { timeout: 10_000 })
+      .toBe((before['LIFECYCLE'] as number) + ELSEWHERE.length);
+
+    const { BUILDS, LIFECYCLE, ...others } = await streams.lastSequences();
+    const { BUILDS: _builds, LIFECYCLE: _lifecycle, ...othersBefore } = before;
+    expect(others).toEqual(othersBefore);
+    expect(acme.grants).toEqual([]);
+    await stillWorks(system);
+  },
+);
+
+test.for(VERSIONS)(
+  'on nats-server %s a source cannot swallow an event of another by taking its message id',
+  async (nats) => {
+    await using system = await testSystem({ nats });
+    await using acme = await connectCi(system);
+    await using other = await connectCi(system, 'other');
+    const start = startedEvent('acme', { id: 'mine' });
+    await acme.publish('ci.acme.build.started', JSON.stringify(start), start.id);
+    const token = (await acme.heard('mine')).data.id_tokens['API_TOKEN'] as string;
+
+    const copied = startedEvent('other', { id: 'theirs', eventId: start.id });
+    const ack = await other.publish('ci.other.build.started', JSON.stringify(copied), start.id);
+
+    expect(ack.duplicate).toBe(true);
+    expect(await isActive(system, token)).toBe(true);
+    expect((await acme.finish('mine')).duplicate).toBe(false);
+    await expect.poll(() => isActive(system, token), { timeout: 10_000 }).toBe(false);
+  },
+);
+
+async function staysAsItWas(system: TestSystem, before: Record<string, number>): Promise<void> {
+  await using streams = await openStreams(system);
+  expect(await streams.lastSequences()).toEqual(before);
+  await stillWorks(system);
+}
+
+async function stillWorks(system: TestSystem): Promise<void> {
+  await using ci = await connectCi(system);
+  await ci.start({ id: 'proof' });
+  expect(await isActive(system, (await ci.heard('proof')).data.id_tokens['API_TOKEN'] as string)).toBe(true);
+}

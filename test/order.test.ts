@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto';
+import { buildWriter } from '@mayfly/build-store/writer';
+import { digestOf } from '@mayfly/contracts/canonical';
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Ci, connectCi, eventually, startedEvent } from './ci.ts';
+import { openStreams } from './operator.ts';
+import { isActive } from './relying-party.ts';
+import { type TestSystem, testSystem } from './system.ts';
+
+let system: TestSystem;
+let ci: Ci;
+beforeAll(async () => {
+  system = await testSystem();
+  ci = await connectCi(system);
+});
+afterAll(async () => {
+  await ci[Symbol.asyncDispose]();
+  await system[Symbol.asyncDispose]();
+});
+
+const tokenOf = async (id: string) => (await ci.heard(id)).data.id_tokens['API_TOKEN'] as string;
+
+test('a build whose finish comes before its start gets no token', async () => {
+  await ci.finish('backwards');
+  await ci.start({ id: 'backwards' });
+  await ci.start({ id: 'forwards' });
+  await ci.heard('forwards');
+
+  expect(ci.grants.map(({ data }) => data.id)).not.toContain('backwards');
+  expect(await ci.askGrant('backwards')).toBeUndefined();
+});
+
+test('a start that is told again after the finish brings nothing back', async () => {
+  const event = startedEvent('acme', { id: 'replayed' });
+  await ci.publish('ci.acme.build.started', JSON.stringify(event));
+  const token = await tokenOf('replayed');
+  await ci.finish('replayed');
+  await eventually(async () => (await isActive(system, token)) === false, 'active: false');
+
+  await ci.publish('ci.acme.build.started', JSON.stringify({ ...event, id: randomUUID() }));
+  await ci.start({ id: 'later' });
+  await ci.heard('later');
+
+  expect(await isActive(system, token)).toBe(false);
+  expect(await ci.askGrant('replayed')).toBeUndefined();
+});
+
+test('the same start twice is one build, whose token is announced again', async () => {
+  const event = startedEvent('acme', { id: 'twice' });
+  await ci.publish('ci.acme.build.started', JSON.stringify(event));
+  await ci.heard('twice');
+  await ci.publish('ci.acme.build.started', JSON.stringify({ ...event, id: randomUUID() }));
+
+  const grants = await eventually(() => {
+    const heard = ci.grants.filter(({ data }) => data.id === 'twice');
+    return heard.length === 2 && heard;
+  }, 'second grant');
+
+  const [first, second] = grants.map(({ data }) => data.id_token_request_token);
+  expect(second).toBe(first);
+});
+
+test('a start that was recorded, but whose announcement was lost, is announced when it is delivered again', async () => {
+  await system.kill('build-lifecycle');
+  const event = startedEvent('acme', { id: 'unannounced' });
+  const { seq } = await ci.publish('ci.acme.build.started', JSON.stringify(event));
+  const redis = new Redis(Number(new URL(system.redisUrl).port), '127.0.0.1', {
+    username: 'build-lifecycle',
+    password: system.secret('redis-build-lifecycle'),
+  });
+  const now = Date.now();
+  const build = {
+    source: 'acme',
+    ...event.data,
+    attempt: 1,
+    seq,
+    digest: digestOf(event.data),
+    started_at: now,
+    deadline: now + 3_600_000,
+  };
+  const { outcome } = await buildWriter(redis).start(build, now + 7_200_000);
+  redis.disconnect();
+  expect(outcome).toBe('running');
+
+  await system.start('build-lifecycle');
+
+  expect(await isActive(system, await tokenOf('unannounced'))).toBe(true);
+});
+
+test('a second start that says otherwise is a conflict: dead-lettered, and the build goes on as it was', async () => {
+  await using streams = await openStreams(system);
+  await ci.start({ id: 'contested' });
+  const token = await tokenOf('contested');
+
+  const { seq } = await ci.start({ id: 'contested', build: { ref: 'refs/heads/other' } });
+
+  const letter = await eventually(
+    async () => (await streams.deadLetters('acme')).find(({ data }) => data.seq === seq),
+    'dead letter',
+  );
+  expect(letter.data.error).toBe('conflict');
+  expect(await isActive(system, token)).toBe(true);
+  expect((await ci.askGrant('contested'))?.data.id_tokens).toBeDefined();
+  expect(await system.log('build-lifecycle')).toContain('event dead-lettered');
+  const metrics = await (await fetch(`${system.opsUrlOf('build-lifecycle')}/metrics`)).text();
+  expect(metrics).toMatch(/mayfly_events_total\{outcome="dead-lettered"\} [1-9]/);
+});
+
+test('a higher attempt is the build from its start on, and ends the one before it', async () => {
+  await ci.start({ id: 'retried' });
+  const first = await tokenOf('retried');
+  await ci.start({ id: 'retried', build: { attempt: 2 } });
+  await eventually(
+    () => ci.grants.find(({ data }) => data.id === 'retried' && data.attempt === 2),
+    'grant of attempt 2',
+  );
+
+  expect(await isActive(system, first)).toBe(false);
+  await ci.finish('retried', 1);
+  await ci.start({ id: 'behind' });
+  await ci.heard('behind');
+  expect(await ci.askGrant('retried', 2)).toBeDefined();
+});

@@ -1,0 +1,78 @@
+import type { TokenGrant } from '@mayfly/contracts/events';
+import { decodeJwt } from 'jose';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Ci, connectCi, eventually } from './ci.ts';
+import { isActive, requestToken } from './relying-party.ts';
+import { type TestSystem, testSystem } from './system.ts';
+
+const AUDIENCE = `audience=${encodeURIComponent('https://api.example.com')}`;
+let system: TestSystem;
+let ci: Ci;
+let grant: TokenGrant;
+beforeAll(async () => {
+  system = await testSystem();
+  ci = await connectCi(system);
+  await ci.start({ id: 'pull' });
+  grant = await ci.heard('pull');
+});
+afterAll(async () => {
+  await ci[Symbol.asyncDispose]();
+  await system[Symbol.asyncDispose]();
+});
+
+test('a runner gets a token for an audience with its request token, in the fields that GitHub and Vela use', async () => {
+  const { status, body, headers } = await requestToken(system, grant, AUDIENCE);
+
+  expect(status).toBe(200);
+  expect(body['value']).toBe(body['token']);
+  expect(decodeJwt(body['value'] as string).exp).toBe(body['expires_at']);
+  expect(headers.get('cache-control')).toBe('no-store');
+  expect(await isActive(system, body['value'] as string)).toBe(true);
+});
+
+test('the address in a grant holds a question mark, so that clients which append &audience= work', () => {
+  expect(grant.data.id_token_request_url).toContain('?');
+});
+
+test.for([
+  ['no request token', ''],
+  ['one that is none', 'mfr_x'],
+  ['one of a build that never was', 'mfr_YWNtZS8xL25vbmU_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'],
+])('%s is answered 401', async ([, token]) => {
+  const { status, body } = await requestToken(system, grant, AUDIENCE, { token: token as string });
+
+  expect([status, body['error']]).toEqual([401, 'invalid_token']);
+});
+
+test('a request token with one character changed is answered 401', async () => {
+  const token = grant.data.id_token_request_token;
+  const changed = token.slice(0, -2) + (token.at(-2) === 'A' ? 'B' : 'A') + token.slice(-1);
+
+  expect((await requestToken(system, grant, AUDIENCE, { token: changed })).status).toBe(401);
+});
+
+test('an ID token is no request token', async () => {
+  const token = grant.data.id_tokens['API_TOKEN'] as string;
+
+  expect((await requestToken(system, grant, AUDIENCE, { token })).status).toBe(401);
+});
+
+test('an audience that policy does not allow is answered 400 invalid_target, naming those that are', async () => {
+  const { status, body } = await requestToken(system, grant, 'audience=https%3A%2F%2Fevil.example');
+
+  expect([status, body['error']]).toEqual([400, 'invalid_target']);
+  expect(body['error_description']).toContain('sts.amazonaws.com');
+});
+
+test('a request without an audience is answered 400', async () => {
+  expect((await requestToken(system, grant, '')).status).toBe(400);
+});
+
+test('after its build finished the request token buys nothing more', async () => {
+  await ci.start({ id: 'short' });
+  const short = await ci.heard('short');
+
+  await ci.finish('short');
+
+  await eventually(async () => (await requestToken(system, short, AUDIENCE)).status === 401, '401');
+});
