@@ -82,7 +82,8 @@ function bucketStream(bucket: string) {
     name: `KV_${bucket}`,
     subjects: [`$KV.${bucket}.>`],
     discard: DiscardPolicy.New,
-    max_msgs_per_subject: 16,
+    // A keyring that was replaced holds keys that are gone or revoked.
+    max_msgs_per_subject: bucket === BUCKETS.keyring ? 1 : 16,
   };
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Policy } from '@mayfly/contracts/policy';
 import { natsConfig } from './nats/config.ts';
@@ -29,7 +29,11 @@ export type Deployment = {
   dir: string;
   natsConfigFile: string;
   redisConfigFile: string;
+  redisAclFile: string;
   relyingPartiesFile: string;
+  sourcesFile: string;
+  /** Gives the path of every file of the deployment. */
+  files(): string[];
   /** Gives the path of the file that holds a secret. */
   secretFile(name: string): string;
   /** Gives the secret itself. */
@@ -48,6 +52,7 @@ export function makeDeployment(policy: Policy, dir: string, places: Places): Dep
   const secret = (name: string) => keepSecret(secretFile(name));
   const natsConfigFile = join(dir, 'nats', 'nats.conf');
   const redisConfigFile = join(dir, 'redis', 'redis.conf');
+  const redisAclFile = join(dir, 'redis', 'users.acl');
   const relyingPartiesFile = secretFile('relying-parties.json');
 
   const sources = Object.keys(policy.sources);
@@ -56,7 +61,7 @@ export function makeDeployment(policy: Policy, dir: string, places: Places): Dep
     natsConfig(sources, (user) => secret(`nats-${user}`), places.nats),
   );
   writePrivate(
-    join(dir, 'redis', 'users.acl'),
+    redisAclFile,
     redisAcl((user) => secret(`redis-${user}`)),
   );
   writePrivate(redisConfigFile, redisConfig(places.redis));
@@ -64,7 +69,22 @@ export function makeDeployment(policy: Policy, dir: string, places: Places): Dep
   const parties = Object.keys(policy.relying_parties ?? {});
   const credentials = Object.fromEntries(parties.map((party) => [party, secret(`relying-party-${party}`)]));
   writePrivate(relyingPartiesFile, `${JSON.stringify(credentials)}\n`);
-  return { dir, natsConfigFile, redisConfigFile, relyingPartiesFile, secretFile, secret };
+  const sourcesFile = secretFile('sources.json');
+  const ofSources = Object.fromEntries(sources.map((source) => [source, secret(`source-${source}`)]));
+  writePrivate(sourcesFile, `${JSON.stringify(ofSources)}\n`);
+  const configFiles = [natsConfigFile, redisConfigFile, redisAclFile];
+  const files = () => [...configFiles, ...readdirSync(join(dir, 'secrets')).map(secretFile)];
+  return {
+    dir,
+    natsConfigFile,
+    redisConfigFile,
+    redisAclFile,
+    relyingPartiesFile,
+    sourcesFile,
+    files,
+    secretFile,
+    secret,
+  };
 }
 
 /** Gives the secret in `file`, made now if there is none: 256 random bits as 64 hexadecimal digits. */

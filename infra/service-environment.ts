@@ -38,11 +38,18 @@ export function serviceEnvironment(service: ServiceName, place: Place): Record<s
   };
   const http = { HOST: place.host, PORT: String(place.port) };
   const own: Record<ServiceName, Record<string, string>> = {
-    'key-manager': { BASE_URL: place.baseUrl, KEY_ENCRYPTION_KEY_FILE: secretFile('key-encryption.key') },
-    'build-lifecycle': { ...redis, ...http },
+    'key-manager': {
+      BASE_URL: place.baseUrl,
+      KEY_ENCRYPTION_KEY_FILE: secretFile('key-encryption.key'),
+      // No inspector: private keys are in this process's memory.
+      NODE_OPTIONS: '--disable-sigusr1',
+    },
+    'build-lifecycle': { ...redis, ...http, SOURCES_FILE: secretFile('sources.json') },
     issuer: {
       ...redis,
       ...http,
+      SOURCES_FILE: secretFile('sources.json'),
+      BASE_URL: place.baseUrl,
       REQUEST_URL: place.requestUrl,
       REQUEST_TOKEN_KEY_FILE: secretFile('request-token.key'),
     },

@@ -66,3 +66,23 @@ export async function openStreams(system: TestSystem): Promise<Streams> {
     },
   };
 }
+
+/** Sends an operator's command (`builds.revoke`, `dead-letters.list`, …); gives the service's answer. */
+export async function commandAs(
+  system: TestSystem,
+  command: string,
+  body: object,
+): Promise<Record<string, unknown>> {
+  const user = 'operator';
+  const nats = await connect({
+    servers: [system.natsUrl],
+    user,
+    pass: system.secret(`nats-${user}`),
+    inboxPrefix: `_INBOX.${user}`,
+  });
+  try {
+    return (await nats.request(`admin.${command}`, JSON.stringify(body), { timeout: 5000 })).json();
+  } finally {
+    await nats.close();
+  }
+}

@@ -79,7 +79,7 @@ test('a start that was recorded, but whose announcement was lost, is announced w
     started_at: now,
     deadline: now + 3_600_000,
   };
-  const { outcome } = await buildWriter(redis).start(build, now + 7_200_000);
+  const { outcome } = await buildWriter(redis).start(build, now + 7_200_000, build.deadline);
   redis.disconnect();
   expect(outcome).toBe('running');
 

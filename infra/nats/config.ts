@@ -43,14 +43,27 @@ export const PERMISSIONS: Record<string, Permissions> = {
       EVENT_NAMES.buildFinished,
       EVENT_NAMES.ended('*'),
       EVENT_NAMES.deadLetter('*'),
+      // What came in by HTTP, and dead letters that an operator sends again.
+      EVENT_NAMES.started('*'),
+      EVENT_NAMES.finished('*'),
+      `$JS.API.DIRECT.GET.${STREAMS.deadLetters}`,
+      `$JS.API.STREAM.INFO.${STREAMS.deadLetters}`,
     ],
-    subscribe: [inbox('build-lifecycle')],
+    subscribe: [
+      inbox('build-lifecycle'),
+      EVENT_NAMES.heartbeat('*'),
+      `${EVENT_NAMES.revokeBuild} build-lifecycle`,
+      `${EVENT_NAMES.adminBuilds('*')} build-lifecycle`,
+      `${EVENT_NAMES.adminDeadLetters('*')} build-lifecycle`,
+    ],
+    responds: true,
   },
   issuer: {
     publish: [
       ...consumer(STREAMS.lifecycle, CONSUMERS.issuer),
       EVENT_NAMES.signIdToken,
       EVENT_NAMES.tokens('*', '*'),
+      EVENT_NAMES.revokeBuild,
     ],
     subscribe: [inbox('issuer'), `${EVENT_NAMES.grant('*')} issuer`],
     responds: true,

@@ -2,11 +2,11 @@
 const RIGHTS: Record<string, string> = {
   operator: '~* &* +@all',
   'build-lifecycle':
-    '~build:* ~mark ~rebuilding resetchannels -@all +hello +auth +ping +info +client|setname +client|setinfo +time +fcall +fcall_ro +function|load +function|list +get +set +scan +unlink',
+    '~build:* ~status:* ~mark ~checks ~rebuilding resetchannels -@all +hello +auth +ping +info +client|setname +client|setinfo +time +fcall +fcall_ro +function|load +function|list +get +getrange +set +setbit +exists +pexpireat +zadd +zrem +zrange +scan +unlink',
   issuer:
-    '%R~build:* %R~mark resetchannels -@all +hello +auth +ping +info +client|setname +time +fcall_ro +get',
+    '%R~build:* %R~mark ~issued:* resetchannels -@all +hello +auth +ping +info +client|setname +time +fcall_ro +get +incr +pexpireat',
   'jwks-publisher':
-    '%R~build:* %R~mark resetchannels -@all +hello +auth +ping +info +client|setname +time +fcall_ro +get',
+    '%R~build:* %R~status:* %R~mark ~once:* resetchannels -@all +hello +auth +ping +info +client|setname +time +fcall_ro +get +set +multi +exec',
 };
 
 /** Takes the password of each user; gives the ACL file: nobody without a name, and each with exactly its rights. */

@@ -3,6 +3,33 @@ import type { AdmittedBuild } from '@mayfly/contracts/events';
 /** Key of the mark of freshness. */
 export const MARK_KEY = 'mark';
 
+/** Key of the sorted set of running builds, by when somebody has to look whether they should end (ms). */
+export const CHECKS_KEY = 'checks';
+
+/** Bits of one status list. */
+export const STATUS_LIST_BITS = 65_536;
+
+/** Takes a source; gives the beginning of the keys of its status lists. */
+export function statusListPrefix(source: string): string {
+  return `status:{${source}}:`;
+}
+
+/** Takes a source and the sequence of a start; gives the key of its status list: bit `seq mod 2^16` is 1 while it runs. */
+export function statusListKey(source: string, seq: number): string {
+  return `${statusListPrefix(source)}${Math.floor(seq / STATUS_LIST_BITS)}`;
+}
+
+/** Takes a build's names; gives its member of the set of checks. */
+export function checkMember(source: string, id: string): string {
+  return `${source}/${id}`;
+}
+
+/** Takes a member of the set of checks; gives the build's names. */
+export function readCheckMember(member: string): { source: string; id: string } {
+  const slash = member.indexOf('/');
+  return { source: member.slice(0, slash), id: member.slice(slash + 1) };
+}
+
 /** Key that names the replica of build-lifecycle that rebuilds the projection, while one does. */
 export const REBUILDING_KEY = 'rebuilding';
 

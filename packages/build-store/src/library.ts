@@ -3,9 +3,12 @@
  * order: a higher attempt replaces a lower one, and finished is final.
  *
  * One string a build: `r <attempt> <seq> <started> <deadline> <digest>\n<facts>` while it runs,
- * `f <attempt> <seq> <finished> <reason>` after.
+ * `f <attempt> <seq> <finished> <reason>` after. Beside it one bit a start in its source's status list (1: runs), and,
+ * while it runs, one member of the set `checks`, scored with when somebody has to look whether it should end.
  */
 export const LIBRARY = `#!lua name=mayfly
+local LIST_BITS = 65536
+
 local function head(key)
   local value = redis.call('GET', key)
   if not value then return nil end
@@ -14,17 +17,39 @@ local function head(key)
   return state, tonumber(attempt), tonumber(seq), digest, value
 end
 
-local function running(args)
-  return 'r ' .. args[1] .. ' ' .. args[2] .. ' ' .. args[3] .. ' ' .. args[4] .. ' ' .. args[5] .. '\\n' .. args[6]
+local function now()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- KEYS: build. ARGS: attempt, seq, started, deadline, digest, facts, expires.
+local function bit_of(lists, seq)
+  return lists .. string.format('%d', math.floor(seq / LIST_BITS)), seq % LIST_BITS
+end
+
+local function clear_bit(lists, seq)
+  if not seq or seq == 0 then return end
+  local list, bit = bit_of(lists, seq)
+  if redis.call('EXISTS', list) == 1 then redis.call('SETBIT', list, bit, 0) end
+end
+
+-- args: attempt, seq, started, deadline, digest, facts, expires, check, member
+local function set_running(keys, args)
+  local value = table.concat({'r', args[1], args[2], args[3], args[4], args[5]}, ' ') .. '\\n' .. args[6]
+  redis.call('SET', keys[1], value, 'PXAT', args[7])
+  local list, bit = bit_of(keys[3], tonumber(args[2]))
+  redis.call('SETBIT', list, bit, 1)
+  if redis.call('PEXPIREAT', list, args[7], 'NX') == 0 then redis.call('PEXPIREAT', list, args[7], 'GT') end
+  redis.call('ZADD', keys[2], args[8], args[9])
+end
+
+-- KEYS: build, checks, beginning of the names of the status lists. ARGS: see set_running.
 -- Gives the outcome, and the start that was there before: its attempt and seq.
 local function build_start(keys, args)
   local state, attempt, seq, digest, value = head(keys[1])
   local asked, asked_seq = tonumber(args[1]), tonumber(args[2])
   if not state or asked > attempt then
-    redis.call('SET', keys[1], running(args), 'PXAT', args[7])
+    if state == 'r' then clear_bit(keys[3], seq) end
+    set_running(keys, args)
     if state == 'r' then return {'running', attempt, seq} end
     return {'running', 0, 0}
   end
@@ -37,26 +62,32 @@ local function build_start(keys, args)
     return {'finished', attempt, asked_seq}
   end
   if digest == args[5] then
-    if asked_seq < seq then redis.call('SET', keys[1], running(args), 'PXAT', args[7]) end
+    if asked_seq < seq then
+      clear_bit(keys[3], seq)
+      set_running(keys, args)
+    end
     return {'repeated', attempt, math.min(seq, asked_seq)}
   end
   if asked_seq > seq then return {'conflict', attempt, seq} end
   return {'conflict-first', attempt, seq}
 end
 
--- KEYS: build. ARGS: attempt, finished, reason, expires. Gives the outcome, attempt, seq of the start (0: not seen).
+-- KEYS: build, checks, beginning of the names of the status lists. ARGS: attempt, finished, reason, expires, member.
+-- Gives the outcome, attempt, seq of the start (0: not seen), and the lower attempt that this one replaced.
 local function build_finish(keys, args)
   local state, attempt, seq = head(keys[1])
   local asked = tonumber(args[1])
-  if not state or asked > attempt then
-    redis.call('SET', keys[1], 'f ' .. args[1] .. ' 0 ' .. args[2] .. ' ' .. args[3], 'PXAT', args[4])
-    if state == 'r' then return {'finished', asked, 0, attempt, seq} end
-    return {'finished', asked, 0, 0, 0}
+  if state and asked < attempt then return {'superseded', asked, 0, 0, 0} end
+  if state == 'f' and asked == attempt then return {'repeated', attempt, seq, 0, 0} end
+  if state == 'r' then
+    clear_bit(keys[3], seq)
+    redis.call('ZREM', keys[2], args[5])
   end
-  if asked < attempt then return {'superseded', asked, 0, 0, 0} end
-  if state == 'f' then return {'repeated', attempt, seq, 0, 0} end
-  redis.call('SET', keys[1], 'f ' .. args[1] .. ' ' .. seq .. ' ' .. args[2] .. ' ' .. args[3], 'PXAT', args[4])
-  return {'finished', attempt, seq, 0, 0}
+  local own = 0
+  if state and asked == attempt then own = seq end
+  redis.call('SET', keys[1], table.concat({'f', args[1], own, args[2], args[3]}, ' '), 'PXAT', args[4])
+  if state == 'r' and asked > attempt then return {'finished', asked, 0, attempt, seq} end
+  return {'finished', asked, own, 0, 0}
 end
 
 -- KEYS: mark, build. Gives the mark, the build and the server's time, as of one moment.
@@ -70,14 +101,42 @@ end
 local function mark_write(keys, args)
   local owner = redis.call('GET', keys[2])
   if owner and owner ~= args[1] then return 0 end
-  local time = redis.call('TIME')
-  local at = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
-  redis.call('SET', keys[1], table.concat(args, ' ', 2) .. ' ' .. at)
+  redis.call('SET', keys[1], table.concat(args, ' ', 2) .. ' ' .. string.format('%.0f', now()))
   return 1
+end
+
+-- KEYS: checks. ARGS: how many at most, for how long they are ours (ms). Gives the members that are due and the time;
+-- nobody else is given them meanwhile, and should we not see to them somebody will be later.
+local function checks_due(keys, args)
+  local time = now()
+  local due = redis.call('ZRANGE', keys[1], '-inf', string.format('%.0f', time), 'BYSCORE', 'LIMIT', 0, args[1])
+  for _, member in ipairs(due) do
+    redis.call('ZADD', keys[1], 'XX', string.format('%.0f', time + tonumber(args[2])), member)
+  end
+  return {due, string.format('%.0f', time)}
+end
+
+-- KEYS: checks, builds. ARGS: how long until the next check (ms), members. Puts off the checks of builds that run.
+local function builds_beat(keys, args)
+  local time = now()
+  local beaten = 0
+  for index = 2, #keys do
+    local value = redis.call('GETRANGE', keys[index], 0, 80)
+    local deadline = string.match(value, '^r %d+ %d+ %d+ (%d+)')
+    if deadline then
+      local at = math.min(tonumber(deadline), time + tonumber(args[1]))
+      redis.call('ZADD', keys[1], string.format('%.0f', at), args[index])
+      beaten = beaten + 1
+    end
+  end
+  return beaten
 end
 
 redis.register_function('build_start', build_start)
 redis.register_function('build_finish', build_finish)
 redis.register_function{function_name='build_read', callback=build_read, flags={'no-writes'}}
+redis.register_function{function_name='status_read', callback=build_read, flags={'no-writes'}}
 redis.register_function('mark_write', mark_write)
+redis.register_function('checks_due', checks_due)
+redis.register_function('builds_beat', builds_beat)
 `;

@@ -6,8 +6,8 @@ import { type BuildRecord, buildKey, MARK_KEY, readMark, readRecord } from './la
 /** How old the proof of freshness may be, ms by Redis's own clock. */
 export const FRESH_MS = 2000;
 
-/** What is known of a build now. `now` is Redis's clock, ms. */
-export type Known = { record: BuildRecord | undefined; now: number };
+/** What is known of a build now. `now` is Redis's clock, ms; `stream` names the stream that the build came by. */
+export type Known = { record: BuildRecord | undefined; now: number; stream: string };
 
 /** Reads builds, or does not know. */
 export type BuildReader = {
@@ -38,11 +38,12 @@ export function buildReader({ redis, runId }: Link): BuildReader {
   return {
     async find({ source, id }) {
       const { value, now, mark } = await read(buildKey(source, id));
-      if (value === null) return { record: undefined, now };
+      const { stream } = mark;
+      if (value === null) return { record: undefined, now, stream };
       const record = readRecord(source, value);
       // A build whose start has left the stream could not be rebuilt, so it is not running.
-      if (record.state === 'running' && record.seq < mark.firstSeq) return { record: undefined, now };
-      return { record, now };
+      if (record.state === 'running' && record.seq < mark.firstSeq) return { record: undefined, now, stream };
+      return { record, now, stream };
     },
     isFresh: () =>
       read(MARK_KEY).then(

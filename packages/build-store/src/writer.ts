@@ -1,7 +1,20 @@
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { AdmittedBuild } from '@mayfly/contracts/events';
 import type { Redis } from 'ioredis';
-import { buildKey, MARK_KEY, type Mark, REBUILDING_KEY, readMark, writeFacts } from './layout.ts';
+import {
+  type BuildRecord,
+  buildKey,
+  CHECKS_KEY,
+  checkMember,
+  MARK_KEY,
+  type Mark,
+  REBUILDING_KEY,
+  readCheckMember,
+  readMark,
+  readRecord,
+  statusListPrefix,
+  writeFacts,
+} from './layout.ts';
 import { LIBRARY } from './library.ts';
 
 /**
@@ -26,12 +39,29 @@ export type Finish = {
   expiresAt: number;
 };
 
+/** A build, by its source and id. */
+export type BuildName = { source: string; id: string };
+
 /** The one writer of builds. */
 export type BuildWriter = {
   /** Loads the functions; needed once after each connection. */
   prepare(): Promise<void>;
-  start(build: AdmittedBuild, expiresAt: number): Promise<{ outcome: StartOutcome; replaced: Replaced }>;
+  /** Records a start: until when it is remembered, and when somebody has to look whether it should end (ms). */
+  start(
+    build: AdmittedBuild,
+    expiresAt: number,
+    checkAt: number,
+  ): Promise<{ outcome: StartOutcome; replaced: Replaced }>;
   finish(finish: Finish): Promise<{ outcome: FinishOutcome; seq: number; replaced: Replaced }>;
+  /**
+   * Gives builds that have to be looked at, at most `limit`, and Redis's time (ms). They are the caller's for `holdMs`:
+   * unless they end by then, they are given to somebody again.
+   */
+  due(limit: number, holdMs: number): Promise<{ builds: BuildName[]; now: number }>;
+  /** Puts off the next look at those of these builds that run; gives how many do. */
+  beat(builds: BuildName[], nextMs: number): Promise<number>;
+  /** Gives the current life of a build, undefined where there is none. */
+  find(build: BuildName): Promise<BuildRecord | undefined>;
   readMark(): Promise<Mark | undefined>;
   /** Writes the mark with Redis's own time, unless another owner is rebuilding; says whether it did. */
   writeMark(owner: string, mark: Omit<Mark, 'at'>): Promise<boolean>;
@@ -45,28 +75,64 @@ export type BuildWriter = {
 
 /** Takes a connection to Redis; gives the writer of builds over it. Throws `temporarily_unavailable` where Redis fails. */
 export function buildWriter(redis: Redis): BuildWriter {
-  const call = async <T>(name: string, key: string, ...args: (string | number)[]) =>
-    (await guarded(redis.fcall(name, 1, key, ...args))) as T;
+  const onBuild = async <T>(name: string, source: string, id: string, ...args: (string | number)[]) => {
+    const keys = [buildKey(source, id), CHECKS_KEY, statusListPrefix(source)];
+    return (await guarded(redis.fcall(name, keys.length, ...keys, ...args, checkMember(source, id)))) as T;
+  };
   return {
     async prepare() {
       await guarded(redis.function('LOAD', 'REPLACE', LIBRARY));
     },
-    async start(build, expiresAt) {
+    async start(build, expiresAt, checkAt) {
       const { source, attempt, seq, started_at, deadline, digest } = build;
-      const [outcome, oldAttempt, oldSeq] = await call<[StartOutcome, number, number]>(
+      const facts = writeFacts(build);
+      const args = [
+        attempt,
+        seq,
+        started_at,
+        deadline,
+        digest,
+        facts,
+        expiresAt,
+        Math.min(checkAt, deadline),
+      ];
+      const reply = await onBuild<[StartOutcome, number, number]>(
         'build_start',
-        buildKey(source, build.build.id),
-        ...[attempt, seq, started_at, deadline, digest, writeFacts(build), expiresAt],
+        source,
+        build.build.id,
+        ...args,
       );
+      const [outcome, oldAttempt, oldSeq] = reply;
       const replaced =
         outcome === 'running' && oldAttempt > 0 ? { attempt: oldAttempt, seq: oldSeq } : undefined;
       return { outcome, replaced };
     },
     async finish({ source, id, attempt, finishedAt, reason, expiresAt }) {
-      const [outcome, , seq, oldAttempt, oldSeq] = await call<
-        [FinishOutcome, number, number, number, number]
-      >('build_finish', buildKey(source, id), ...[attempt, finishedAt, reason, expiresAt]);
+      const args = [attempt, finishedAt, reason, expiresAt];
+      const reply = await onBuild<[FinishOutcome, number, number, number, number]>(
+        'build_finish',
+        source,
+        id,
+        ...args,
+      );
+      const [outcome, , seq, oldAttempt, oldSeq] = reply;
       return { outcome, seq, replaced: oldAttempt > 0 ? { attempt: oldAttempt, seq: oldSeq } : undefined };
+    },
+    async due(limit, holdMs) {
+      const [members, now] = (await guarded(redis.fcall('checks_due', 1, CHECKS_KEY, limit, holdMs))) as [
+        string[],
+        string,
+      ];
+      return { builds: members.map(readCheckMember), now: Number(now) };
+    },
+    async beat(builds, nextMs) {
+      const keys = [CHECKS_KEY, ...builds.map(({ source, id }) => buildKey(source, id))];
+      const members = builds.map(({ source, id }) => checkMember(source, id));
+      return (await guarded(redis.fcall('builds_beat', keys.length, ...keys, nextMs, ...members))) as number;
+    },
+    async find({ source, id }) {
+      const text = await guarded(redis.get(buildKey(source, id)));
+      return text === null ? undefined : readRecord(source, text);
     },
     readMark: async () => readMark(await guarded(redis.get(MARK_KEY))),
     async writeMark(owner, { stream, runId, startsFloor, endsFloor, firstSeq }) {
@@ -84,9 +150,11 @@ export function buildWriter(redis: Redis): BuildWriter {
       await guarded(redis.unlink(REBUILDING_KEY));
     },
     async clear() {
-      await guarded(redis.unlink(MARK_KEY));
-      for await (const keys of redis.scanStream({ match: 'build:*', count: 1000 })) {
-        if (keys.length > 0) await guarded(redis.unlink(...(keys as string[])));
+      await guarded(redis.unlink(MARK_KEY, CHECKS_KEY));
+      for (const match of ['build:*', 'status:*']) {
+        for await (const keys of redis.scanStream({ match, count: 1000 })) {
+          if (keys.length > 0) await guarded(redis.unlink(...(keys as string[])));
+        }
       }
     },
   };

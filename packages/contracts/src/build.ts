@@ -40,12 +40,11 @@ function group<P extends Record<string, TSchema>>(description: string, propertie
 }
 const within = <T extends TSchema>(schema: T) => Type.Optional(schema);
 
-function texts(description: string, trust: Trust, example: Record<string, string>, maxProperties = 64) {
+function texts(description: string, trust: Trust, example: Record<string, string>) {
   const marks = { description, examples: [example], 'x-trust': trust };
+  const key = Type.String({ pattern: '^[A-Za-z0-9_./:-]{1,128}$' });
   const value = Type.String({ maxLength: 1024, pattern: '^[^\\u0000]*$' });
-  return Type.Optional(
-    Type.Record(Type.String({ pattern: '^[A-Za-z0-9_./:-]{1,128}$' }), value, { maxProperties, ...marks }),
-  );
+  return Type.Optional(Type.Record(key, value, { maxProperties: 64, additionalProperties: false, ...marks }));
 }
 
 function list<T extends TSchema>(description: string, items: T, maxItems: number, examples: unknown[]) {
@@ -109,16 +108,17 @@ const VariableKey = Type.String({ pattern: '^[^\\u0000-\\u001f\\u007f]{1,128}$' 
 const Shallow = Type.Union([
   Scalar,
   Type.Array(Scalar, { maxItems: 32 }),
-  Type.Record(VariableKey, Scalar, { maxProperties: 32 }),
+  Type.Record(VariableKey, Scalar, { maxProperties: 32, additionalProperties: false }),
 ]);
 const Deep = Type.Union([
   Scalar,
   Type.Array(Shallow, { maxItems: 32 }),
-  Type.Record(VariableKey, Shallow, { maxProperties: 32 }),
+  Type.Record(VariableKey, Shallow, { maxProperties: 32, additionalProperties: false }),
 ]);
 
 const InstanceVars = Type.Record(VariableKey, Deep, {
   maxProperties: 32,
+  additionalProperties: false,
   description: 'What tells apart pipelines of one name (Concourse): JSON three levels deep, without null.',
   examples: [{ branch: 'feature', version: 2 }],
   'x-trust': 'user-controlled',

@@ -16,9 +16,15 @@ export const EVENT_NAMES = {
   started: (source: string) => `ci.${source}.build.started`,
   finished: (source: string) => `ci.${source}.build.finished`,
   grant: (source: string) => `ci.${source}.grant`,
+  heartbeat: (source: string) => `ci.${source}.heartbeat`,
   ended: (source: string) => `ended.${source}`,
   deadLetter: (source: string) => `dead-letters.${source}`,
   tokens: (source: string, reply: string) => `tokens.${source}.${reply}`,
+  /** The issuer asks that a build ends: its request token leaked. */
+  revokeBuild: 'builds.revoke',
+  /** Operators' commands to `build-lifecycle`: `admin.builds.revoke`, `admin.dead-letters.list`, … */
+  adminBuilds: (verb: string) => `admin.builds.${verb}`,
+  adminDeadLetters: (verb: string) => `admin.dead-letters.${verb}`,
   buildRunning: 'build.running',
   buildFinished: 'build.finished',
   signIdToken: 'keys.sign.id-token',

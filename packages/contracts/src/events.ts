@@ -79,6 +79,26 @@ export const EndReason = Type.Union([
   Type.Literal('operator'),
 ]);
 
+/** `ci.<source>.heartbeat`: a CI says, in one request, that these builds still run. */
+export const Heartbeat = Type.Object(
+  { builds: Type.Array(BuildId, { minItems: 1, maxItems: 1000 }) },
+  { additionalProperties: false },
+);
+export type Heartbeat = Static<typeof Heartbeat>;
+
+/** `builds.revoke` and `admin.builds.revoke`: end a running build. Without an attempt, the one that runs. */
+export const RevokeBuild = Type.Object(
+  {
+    source: SourceName,
+    id: BuildId,
+    attempt: Type.Optional(Type.Integer({ minimum: 1, maximum: 65535 })),
+    by: Type.Optional(Type.String({ maxLength: 128, description: 'Who asks, for the log.' })),
+    note: Type.Optional(Type.String({ maxLength: 512, description: 'Why, for the log.' })),
+  },
+  { additionalProperties: false },
+);
+export type RevokeBuild = Static<typeof RevokeBuild>;
+
 /** `ended.<source>`: `build-lifecycle` says that a build is over though no CI did. */
 export const BuildEnded = Type.Object(
   {
@@ -171,6 +191,8 @@ export type GrantRequest = Static<typeof GrantRequest>;
 
 export const checkBuildStarted = checker(BuildStarted);
 export const checkBuildFinished = checker(BuildFinished);
+export const checkHeartbeat = checker(Heartbeat);
+export const checkRevokeBuild = checker(RevokeBuild);
 export const checkBuildEnded = checker(BuildEnded);
 export const checkBuildRunning = checker(BuildRunning);
 export const checkBuildFinal = checker(BuildFinal);

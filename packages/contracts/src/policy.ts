@@ -19,25 +19,49 @@ const RepositoryPattern = Type.String({
   description: 'Name of a repository, the beginning of some with a `*`, or `id:` and its immutable id.',
 });
 
+/** How signing keys are rotated. */
+export const KeysPolicy = Type.Object(
+  {
+    publish_ahead: Type.Optional(Duration),
+    rotate_every: Type.Optional(Duration),
+    leeway: Type.Optional(Duration),
+  },
+  { additionalProperties: false },
+);
+export type KeysPolicy = Static<typeof KeysPolicy>;
+
 /** What one CI system may have. */
 export const SourcePolicy = Type.Object(
   {
     profile: Type.Optional(Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,63}$' })),
     audiences: Audiences,
     repository_audiences: Type.Optional(
-      Type.Record(RepositoryPattern, Audiences, { description: 'Audiences for some repositories only.' }),
+      Type.Record(RepositoryPattern, Audiences, {
+        additionalProperties: false,
+        description: 'Audiences for some repositories only.',
+      }),
     ),
     lifetime: Type.Optional(Duration),
     max_lifetime: Type.Optional(Duration),
     max_tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
     build_timeout: Type.Optional(Duration),
+    heartbeat: Type.Optional(
+      Type.String({
+        pattern: DURATION_PATTERN,
+        description:
+          'A running build that its CI has not named in a heartbeat for this long ends. Left out: none are expected.',
+      }),
+    ),
     forks: Type.Optional(Type.Union([Type.Literal('deny'), Type.Literal('allow')])),
     subject: Type.Optional(Type.String({ description: "Which of the profile's subjects tokens have." })),
     subject_claims: Type.Optional(ClaimNames),
     optional_claims: Type.Optional(ClaimNames),
     session_tags: Type.Optional(ClaimNames),
-    subject_limits: Type.Optional(Type.Record(Audience, Type.Integer({ minimum: 16, maximum: 1024 }))),
-    algorithms: Type.Optional(Type.Record(Audience, Algorithm)),
+    subject_limits: Type.Optional(
+      Type.Record(Audience, Type.Integer({ minimum: 16, maximum: 1024 }), { additionalProperties: false }),
+    ),
+    algorithms: Type.Optional(Type.Record(Audience, Algorithm, { additionalProperties: false })),
+    keys: Type.Optional(KeysPolicy),
   },
   { additionalProperties: false },
 );
@@ -48,14 +72,59 @@ export const RelyingPartyPolicy = Type.Object(
   { additionalProperties: false },
 );
 
+/** What a proxy asks at `<issuer>/verify/<name>`, and what it is told of the token. */
+export const VerifyPolicy = Type.Object(
+  {
+    audience: Type.String({
+      minLength: 1,
+      maxLength: 255,
+      description: 'The audience that tokens must have.',
+    }),
+    claims: Type.Optional(
+      Type.Record(
+        ClaimName,
+        Type.Union([
+          Type.String({ maxLength: 1024 }),
+          Type.Array(Type.String({ maxLength: 1024 }), { minItems: 1, maxItems: 1000 }),
+        ]),
+        {
+          additionalProperties: false,
+          description: 'Claims that tokens must have, each with one of these values.',
+        },
+      ),
+    ),
+    headers: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[Xx]-[A-Za-z0-9-]{1,62}$' }), ClaimName, {
+        additionalProperties: false,
+        description: 'Identity headers, each with the claim that it says.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type VerifyPolicy = Static<typeof VerifyPolicy>;
+
 /** The shape of `mayfly.yaml`. */
 export const Policy = Type.Object(
   {
     base_url: Type.Optional(HttpUrl),
     request_url: Type.Optional(HttpUrl),
-    sources: Type.Record(SourceName, SourcePolicy, { minProperties: 1, maxProperties: 1000 }),
+    keys: Type.Optional(KeysPolicy),
+    sources: Type.Record(SourceName, SourcePolicy, {
+      minProperties: 1,
+      maxProperties: 1000,
+      additionalProperties: false,
+    }),
     relying_parties: Type.Optional(
-      Type.Record(Type.String({ pattern: '^[A-Za-z0-9]{1,64}$' }), RelyingPartyPolicy),
+      Type.Record(Type.String({ pattern: '^[A-Za-z0-9]{1,64}$' }), RelyingPartyPolicy, {
+        additionalProperties: false,
+      }),
+    ),
+    verify: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,31}$' }), VerifyPolicy, {
+        additionalProperties: false,
+        description: 'What proxies ask, each by its name.',
+      }),
     ),
   },
   { additionalProperties: false },
@@ -73,6 +142,13 @@ export const POLICY_DEFAULTS = {
   max_tokens: 1000,
   forks: 'deny',
 } as const;
+
+/** How signing keys are rotated where `mayfly.yaml` does not say. */
+export const KEYS_DEFAULTS = {
+  publish_ahead: '26h',
+  rotate_every: '30d',
+  leeway: '10m',
+} as const satisfies Required<KeysPolicy>;
 
 /** Longest lifetime that any policy may give a token, seconds. */
 export const LONGEST_LIFETIME_SECONDS = 7200;

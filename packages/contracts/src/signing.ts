@@ -30,6 +30,9 @@ export const SignIdTokens = Type.Object(
 );
 export type SignIdTokens = Static<typeof SignIdTokens>;
 
+/** Longest that a Status List Token may live, seconds: a key outlives what it signed. */
+export const LONGEST_STATUS_LIST_SECONDS = 3600;
+
 const Failure = Type.Object({ error: Type.String(), error_description: Type.String() });
 
 /** The answer: one entry a token, in their order. */

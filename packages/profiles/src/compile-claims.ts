@@ -25,7 +25,7 @@ export function compileClaims(
   return Object.entries(entries).map(([name, entry]) => {
     const at = [section, name];
     reportName(name, at, report);
-    return compileClaim(name, typeof entry === 'string' ? { from: entry } : entry, at, report);
+    return compileClaim(name, entry, at, report);
   });
 }
 
@@ -37,8 +37,20 @@ function reportName(name: string, at: Place, report: Report): void {
     report(at, 'could make a reserved claim');
 }
 
-function compileClaim(name: string, entry: Entry, at: Place, report: Report): ClaimRule {
-  const { source, types } = compileSource(name, entry, at, report);
+function reportMany({ from, absent, required }: Entry, at: Place, report: Report): void {
+  if (typeof from !== 'string' || absent !== undefined || required)
+    report(at, 'takes each member of one map: it has a from, and neither absent nor required');
+}
+
+function compileClaim(name: string, given: ClaimEntry, at: Place, report: Report): ClaimRule {
+  const entry: Entry = typeof given === 'string' ? { from: given } : given;
+  if (name.endsWith('*')) reportMany(entry, at, report);
+  const { source, types } = compileSource(
+    name,
+    entry,
+    typeof given === 'string' ? [at, at] : [at, [...at, 'from']],
+    report,
+  );
   const type = entry.type ?? types[0] ?? 'string';
   if (!types.includes(type)) report([...at, 'type'], `cannot be ${type}; may be ${types.join(' or ')}`);
   if (entry.absent !== undefined && entry.required)
@@ -57,7 +69,7 @@ function compileClaim(name: string, entry: Entry, at: Place, report: Report): Cl
 function compileSource(
   name: string,
   entry: Entry,
-  at: Place,
+  [at, fromAt]: [Place, Place],
   report: Report,
 ): { source: ClaimRule['source']; types: readonly ClaimType[] } {
   const { from, members, template, value } = entry;
@@ -74,9 +86,7 @@ function compileSource(
     return { source: { kind: 'members', members: list }, types: ['object'] };
   }
   const paths = typeof from === 'string' ? [from] : (from ?? []);
-  const each = paths.map((path) =>
-    typesOf(path, name.endsWith('*'), from === undefined ? at : [...at, 'from'], report),
-  );
+  const each = paths.map((path) => typesOf(path, name.endsWith('*'), fromAt, report));
   const types = (each[0] ?? []).filter((type) => each.every((others) => others.includes(type)));
   if (paths.length > 0 && types.length === 0 && each.every((one) => one.length > 0))
     report(at, 'takes facts of unlike kinds');

@@ -82,6 +82,12 @@ test.each([
     /^mine.yaml:8: claims.tag_\*: ref has no members/,
   ],
   [
+    'claims of many maps at once',
+    ['build_id: id', 'tag_*: { from: [labels.*, variables.*] }'],
+    /^mine.yaml:8: claims.tag_\*: takes each member of one map/,
+  ],
+  ['text under many names', ['build_id: id', 'tag_*: { value: x }'], /takes each member of one map/],
+  [
     'a claim of any name',
     ['build_id: id', "'*': labels.*"],
     /^mine.yaml:8: claims.\*: could make a reserved claim/,
@@ -116,6 +122,16 @@ test.each([
     /^mine.yaml:11: fork_claim: must name one of the claims/,
   ],
   ['a key that nobody knows', ['reply:', 'claim: {}\nreply:'], /^mine.yaml:.*must not have claim/],
+  [
+    'a claim whose name has a space',
+    ['build_id: id', "'build id': { from: nothing }"],
+    /^mine.yaml:.*must not have build id/,
+  ],
+  [
+    'an alternate whose name is none',
+    ['    default:', "    Other: 'x'\n    default:"],
+    /must not have Other/,
+  ],
   ['no reply', ['reply: [value]', 'reply: []'], /^mine.yaml:11: reply/],
   ['no YAML', ['name: mine', 'name: [mine'], /^mine.yaml:\d+: /],
 ])('a profile with %s is refused, with the line', (_, [from, to], reason) => {
@@ -157,6 +173,18 @@ test('subjects of one profile that could be taken for each other are refused', (
   expect(faultsOf(two(apart))).toEqual([]);
   expect(faultsOf(two("[{ template: 'a:{ref}' }, { template: 'b:{ref}' }]"))[0]).toMatch(
     /nothing after it is ever used/,
+  );
+});
+
+test('a subject that may be asked for is told apart from all others, one that policy alone chooses need not be', () => {
+  const text = good.replace(
+    "default: 'repo:{repository.id}:ref:{ref}'",
+    "default: '{job.name}:{ref}'\n    other: 'x:{ref}'",
+  );
+
+  expect(faultsOf(text)).toEqual([]);
+  expect(faultsOf(text.replace('  alternates:', '  requestable: [other]\n  alternates:'))[0]).toMatch(
+    /^mine.yaml:7: subject.alternates.other: can spell the subject of subject.alternates.default/,
   );
 });
 

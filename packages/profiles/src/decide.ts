@@ -53,6 +53,7 @@ export function decide(
     ...(subjectClaim !== undefined && { subjectClaim }),
     ...(maxSubjectBytes !== undefined && { maxSubjectBytes }),
   });
+  checkSize(claims);
   if (isFork(admitted.build) && (profile.forkClaim === undefined || claims[profile.forkClaim] === undefined))
     throw new ServiceError(
       'invalid_request',
@@ -78,9 +79,11 @@ function audienceFor(
   const allowed = audiencesFor(policy, admitted.build);
   const wanted = asked ?? defaultAudience(profile, admitted);
   if (wanted === undefined || wanted.length === 0) refuse('invalid_target', 'audience is missing', allowed);
-  const all = [wanted].flat().map((text) => expandAudience(text, admitted.build));
-  if (new Set(all).size > 1 && !profile.audience.several)
-    throw new ServiceError('invalid_target', 'a token of this source has one audience');
+  // What the profile makes of facts is not read again for variables.
+  const all =
+    asked === undefined
+      ? [wanted].flat()
+      : [asked].flat().map((text) => expandAudience(text, admitted.build));
   for (const one of all) {
     if (!allowed.some((pattern) => matches(pattern, one)))
       refuse('invalid_target', 'audience is not allowed', allowed);
@@ -109,6 +112,17 @@ function checkEach(asked: readonly string[], allowed: readonly string[], message
   for (const name of asked) {
     if (!allowed.some((pattern) => matches(pattern, name))) refuse('invalid_request', message, allowed);
   }
+}
+
+/** What of MAX_TOKEN_BYTES is left for claims by the header, the longest signature, `iss` and `status`. */
+const MOST_CLAIMS_BYTES = 5000;
+
+function checkSize(claims: Record<string, unknown>): void {
+  const size = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
+  if (size(claims) <= MOST_CLAIMS_BYTES) return;
+  const [first, second] = Object.keys(claims).sort((a, b) => size(claims[b]) - size(claims[a]));
+  const most = `claims have ${size(claims)} bytes and may have ${MOST_CLAIMS_BYTES}`;
+  throw new ServiceError('invalid_request', `${most}; longest of them: ${first}, ${second}`);
 }
 
 const MOST_SHOWN = 50;

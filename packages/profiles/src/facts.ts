@@ -3,7 +3,7 @@ import type { AdmittedBuild } from '@mayfly/contracts/events';
 import { isFork } from './fork.ts';
 import { instanceText } from './instance.ts';
 
-/** Gives the fact at a path, or undefined where the build does not hold it; empty text is not held. */
+/** Gives the fact at a path, or undefined where the build does not hold it; empty text and empty maps are not held. */
 export type Facts = (path: string) => unknown;
 
 /** Takes an admitted build; gives its facts: what its CI said, and what follows from that alone. */
@@ -20,8 +20,13 @@ export function factsOf(admitted: AdmittedBuild): Facts {
   };
   return (path) => {
     const value = at(root, path);
-    return value === '' || value === null ? undefined : value;
+    return isHeld(value) ? value : undefined;
   };
+}
+
+function isHeld(value: unknown): boolean {
+  if (typeof value !== 'object' || Array.isArray(value)) return value !== '';
+  return value !== null && Object.keys(value).length > 0;
 }
 
 function at(root: unknown, path: string): unknown {

@@ -46,6 +46,8 @@ test.each([
   ['a field that nobody knows, inside', { ...least, repository: { name: 'a/b', full_name: 'a/b' } }],
   ['a line break', { ...least, ref: 'refs/heads/a\nb' }],
   ['text without end', { ...least, ref: 'a'.repeat(1025) }],
+  ['a label of no name', { ...least, labels: { 'a b': 'x' } }],
+  ['null under a name that is none', { ...least, pipeline: { instance_vars: { 'a\nb': null } } }],
   ['a number as text', { ...least, number: '42' }],
   [
     'labels without end',

@@ -2,6 +2,26 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { instanceText } from './instance.ts';
 
+/** What Concourse's own tests of InstanceVars.String expect: atc/pipeline_test.go, without its null. */
+test.each([
+  [
+    { 'field.1': { 'subfield:1': 1, 'subfield 2': ['1', 2, { k: 'v' }] }, other: 'field' },
+    '"field.1"."subfield 2":["1",2,{"k":"v"}],"field.1"."subfield:1":1,other:field',
+  ],
+  [{ b: { foo: 1, bar: ['1', 2] }, a: 'hello.world' }, 'a:hello.world,b.bar:["1",2],b.foo:1'],
+  [
+    { colon: 'a:b', comma: 'a,b', space: 'a b', slash: 'a/b' },
+    'colon:"a:b",comma:"a,b",slash:"a/b",space:"a b"',
+  ],
+  [
+    { int: '123', float: '4e+6', bool: 'true', weird_bool: 'yes', empty: '' },
+    'bool:"true",empty:"",float:"4e+6",int:"123",weird_bool:"yes"',
+  ],
+  [{ int: 123, float: 123.456, bool: true }, 'bool:true,float:123.456,int:123'],
+])('%j is called %s, as Concourse calls it', (vars, text) => {
+  expect(instanceText(vars)).toBe(text);
+});
+
 test.each([
   [{}, ''],
   [{ foo: 'bar' }, 'foo:bar'],
@@ -23,7 +43,7 @@ const word = fc
 const value = fc.oneof(
   word,
   fc.integer({ max: 1, min: 0 }),
-  fc.constantFrom(1e21, true),
+  fc.constantFrom(1e21, 1e-7, -1.5, true),
   fc.array(word, { maxLength: 2 }),
 );
 const vars = fc.dictionary(word, fc.oneof(value, fc.dictionary(word, value, { maxKeys: 2 })), { maxKeys: 2 });

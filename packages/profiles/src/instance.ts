@@ -6,7 +6,7 @@ import { parse } from 'yaml';
  */
 export function instanceText(vars: Record<string, unknown>): string {
   return flatten(vars, '')
-    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
     .map(([name, value]) => `${name}:${valueText(value)}`)
     .join(',');
 }
@@ -24,21 +24,11 @@ function valueText(value: unknown): string {
   return typeof value === 'string' && isBare(value) ? text.slice(1, -1) : text;
 }
 
-/** Bare is what YAML and JSON both read back as nothing but this text. */
+/** Bare is what YAML reads back as text, and holds no sign that parts one variable from the next. */
 function isBare(text: string): boolean {
-  if (text.trim() !== text || /[,: /]/.test(text) || parses(() => JSON.parse(text))) return false;
-  let read: unknown;
-  return (
-    parses(() => {
-      read = parse(text, { version: '1.1', logLevel: 'silent' });
-    }) && typeof read === 'string'
-  );
-}
-
-function parses(act: () => unknown): boolean {
+  if (/[,: /]/.test(text)) return false;
   try {
-    act();
-    return true;
+    return typeof parse(text, { version: '1.1', logLevel: 'silent' }) === 'string';
   } catch {
     return false;
   }

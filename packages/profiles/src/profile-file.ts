@@ -24,7 +24,7 @@ const Claim = Type.Union([
   Type.Object(
     {
       from: Type.Optional(Type.Union([Path, Type.Array(Path, { minItems: 1, maxItems: 8 })])),
-      members: Type.Optional(Type.Record(Word, Path, { minProperties: 1, maxProperties: 16 })),
+      members: Type.Optional(Type.Record(Word, Path, { minProperties: 1, maxProperties: 16, ...closed })),
       template: Type.Optional(Template),
       value: Type.Optional(Template),
       type: Type.Optional(ClaimType),
@@ -36,7 +36,10 @@ const Claim = Type.Union([
 ]);
 export type ClaimEntry = Static<typeof Claim>;
 
-const Claims = Type.Record(Type.String({ pattern: '^[^\\s]{1,128}$' }), Claim, { maxProperties: 100 });
+const Claims = Type.Record(Type.String({ pattern: '^[^\\s]{1,128}$' }), Claim, {
+  maxProperties: 100,
+  ...closed,
+});
 
 const Condition = Type.Record(
   Path,
@@ -45,7 +48,7 @@ const Condition = Type.Record(
     Type.Literal('absent'),
     Type.Array(Type.String(), { minItems: 1, maxItems: 16 }),
   ]),
-  { minProperties: 1, maxProperties: 8 },
+  { minProperties: 1, maxProperties: 8, ...closed },
 );
 
 const Form = Type.Object({ when: Type.Optional(Condition), template: Template }, closed);
@@ -66,7 +69,7 @@ export const ProfileFile = Type.Object(
         alternates: Type.Record(
           Word,
           Type.Union([Template, Type.Array(Form, { minItems: 1, maxItems: 16 })]),
-          { minProperties: 1, maxProperties: 32 },
+          { minProperties: 1, maxProperties: 32, ...closed },
         ),
       },
       closed,

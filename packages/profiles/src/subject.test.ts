@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { factsOf } from './facts.ts';
 import { FIELDS } from './fields.ts';
-import type { Profile } from './profile.ts';
+import type { Profile, SubjectComponent } from './profile.ts';
 import { PROFILES_DIR, readProfile } from './read.ts';
 import { formFor, subjectOf } from './subject.ts';
 import { admit } from './testing.ts';
@@ -76,6 +76,10 @@ describe.each(cases)('%s, subject %s', (_, name, profile) => {
           of.map((one) => ('text' in one ? one.text : String(read(one.path) ?? ''))).join(''),
         );
         expect(parts).toEqual(whole);
+        for (const [index, component] of components.entries())
+          expect(valuesIn(component, subject.split(profile.subject.separator)[index] as string)).toEqual(
+            valuesOf(component, read),
+          );
       }),
     );
   });
@@ -152,7 +156,7 @@ test('a subject that is too long is refused, naming what makes it so', async () 
   const facts = factsOf(admit(build(`refs/heads/${'x'.repeat(120)}`)));
 
   expect(() => subjectOf(profile, facts)).toThrow(
-    /has 143 bytes and may have 127; longest of it: ref, repository.id/,
+    /has 147 bytes and may have 127; longest of it: ref, repository.id/,
   );
   expect(subjectOf(profile, facts, 'repository')).toBe('repo:456789');
   expect(() => subjectOf(profile, facts, 'repository', 10)).toThrow(/may have 10/);
@@ -176,21 +180,23 @@ test('a missing fact is named as the CI would send it', async () => {
   expect(() => subjectOf(mayfly, factsOf(admit({ id: '1' })))).toThrow('build lacks repository.id');
 });
 
-test('a fork never has the subject of the repository that it is a fork of', async () => {
-  const forked: Build = {
-    ...build('refs/heads/main'),
-    source_repository: { id: '666', name: 'mallory/hello' },
-  };
-  for (const name of ['mayfly', 'gitlab']) {
+test.each(['mayfly', 'gitlab'])(
+  'in %s, a fork never has a subject of the repository that it is a fork of',
+  async (name) => {
     const profile = await readProfile(PROFILES_DIR, name);
-    const own = subjectOf(profile, factsOf(admit(build('refs/heads/main'))));
+    const known: Build = { ...build('refs/heads/main'), ref_protected: true };
+    const forks: Build[] = [
+      { ...known, source_repository: { id: '666', name: 'mallory/hello' } },
+      { ...known, fork: true },
+    ];
+    for (const alternate of profile.subject.alternates.keys()) {
+      const own = subjectOf(profile, factsOf(admit(known)), alternate);
 
-    expect(subjectOf(profile, factsOf(admit(forked)))).not.toBe(own);
-    expect(
-      attempt(() => subjectOf(profile, factsOf(admit({ ...build('refs/heads/main'), fork: true })))),
-    ).not.toBe(own);
-  }
-});
+      for (const forked of forks)
+        expect(attempt(() => subjectOf(profile, factsOf(admit(forked)), alternate))).not.toBe(own);
+    }
+  },
+);
 
 function build(ref: string): Build {
   const named = { id: '456789', name: 'octo/hello', owner: { id: '1', name: 'octo' } };
@@ -239,4 +245,16 @@ function attempt<T>(act: () => T): T | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Takes a component apart at its own text alone; a value that holds some of that text is not found again. */
+function valuesIn({ pieces: of, reserved }: SubjectComponent, text: string): string[] | undefined {
+  const quoted = (plain: string) => plain.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+  const value = reserved ? `([^${quoted(reserved)}]*)` : '(.*)';
+  const pattern = of.map((one) => ('text' in one ? quoted(one.text) : value)).join('');
+  return new RegExp(`^${pattern}$`, 's').exec(text)?.slice(1).map(decodeURIComponent);
+}
+
+function valuesOf({ pieces: of }: SubjectComponent, read: (path: string) => unknown): string[] {
+  return of.flatMap((one) => ('path' in one ? [String(read(one.path) ?? '')] : []));
 }

@@ -92,3 +92,20 @@ function settingOf(property: TSchema, text: string | undefined): unknown {
   if (type === 'boolean' && /^(true|false)$/.test(text)) return text === 'true';
   return text;
 }
+
+/**
+ * Takes the name of a setting, its contents (a JSON object, name to secret) and the names that need one; gives the
+ * secrets. Throws a TypeError that names every fault.
+ */
+export function readSecrets(setting: string, text: string, names: readonly string[]): Record<string, string> {
+  let secrets: unknown;
+  try {
+    secrets = JSON.parse(text);
+  } catch {
+    throw new TypeError(`settings: ${setting} must hold a JSON object`);
+  }
+  const known = new Map(Object.entries(secrets ?? {}));
+  const missing = names.filter((name) => typeof known.get(name) !== 'string' || known.get(name) === '');
+  if (missing.length > 0) throw new TypeError(`settings: ${setting} has no secret for ${missing.join(', ')}`);
+  return Object.fromEntries(names.map((name) => [name, known.get(name) as string]));
+}

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { ERRORS, ServiceError } from '@mayfly/contracts/errors';
 import {
   type FastifyError,
@@ -16,6 +17,9 @@ export const MAX_BODY_BYTES = 16 * 1024;
 /** Seconds after which a caller may try again when we cannot know. */
 export const RETRY_AFTER_SECONDS = 1;
 
+/** How long a client may take to send its headers, and how often that is looked at, ms. */
+const SLOW_CLIENTS = { headersTimeout: 5000, connectionsCheckingInterval: 1000 };
+
 /** Takes a logger and the listener's settings; gives an HTTP server that answers errors in the shape of RFC 6749 §5.2. */
 export function createHttp(log: Logger, { TLS_CERT_FILE, TLS_KEY_FILE }: Listener = {}): FastifyInstance {
   if ((TLS_CERT_FILE === undefined) !== (TLS_KEY_FILE === undefined)) {
@@ -23,7 +27,7 @@ export function createHttp(log: Logger, { TLS_CERT_FILE, TLS_KEY_FILE }: Listene
   }
   const https =
     TLS_CERT_FILE && TLS_KEY_FILE
-      ? { https: { cert: readFileSync(TLS_CERT_FILE), key: readFileSync(TLS_KEY_FILE) } }
+      ? { https: { cert: readFileSync(TLS_CERT_FILE), key: readFileSync(TLS_KEY_FILE), ...SLOW_CLIENTS } }
       : {};
   const http = fastify({
     ...https,
@@ -33,6 +37,10 @@ export function createHttp(log: Logger, { TLS_CERT_FILE, TLS_KEY_FILE }: Listene
     keepAliveTimeout: 30_000,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 512 },
+    // Node looks for clients that are too slow every 30 s unless told.
+    http: SLOW_CLIENTS,
+    clientErrorHandler: refuseMalformed,
+    frameworkErrors: (error, request, reply) => sendError(log, error, request, reply),
   }) as FastifyInstance;
   http.setErrorHandler((error: FastifyError, request, reply) => sendError(log, error, request, reply));
   http.setNotFoundHandler((_request, reply) =>
@@ -40,6 +48,20 @@ export function createHttp(log: Logger, { TLS_CERT_FILE, TLS_KEY_FILE }: Listene
   );
   return http;
 }
+
+/** Answers what is no HTTP request, before there is a route that could. */
+function refuseMalformed(error: Error & { code?: string }, socket: Socket): void {
+  if (!socket.writable || socket.bytesWritten > 0) return void socket.destroy();
+  const body = JSON.stringify({ error: 'invalid_request', error_description: 'the request is malformed' });
+  const status = STATUS_LINES[error.code ?? ''] ?? '400 Bad Request';
+  const head = `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\ncache-control: no-store`;
+  socket.end(`${head}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`);
+}
+
+const STATUS_LINES: Record<string, string> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
 
 function sendError(log: Logger, error: FastifyError, request: FastifyRequest, reply: FastifyReply) {
   const failure = asServiceError(error);

@@ -9,12 +9,14 @@ import {
   checkBuildStarted,
 } from '@mayfly/contracts/events';
 import { POLICY_DEFAULTS, type Policy } from '@mayfly/contracts/policy';
+import { fromCdEvent, isCdEvent } from './cdevents.ts';
 
 /** An event as JetStream has it: on which subject, where in the stream, since when (ms), and its bytes. */
 export type StoredEvent = { eventName: string; seq: number; storedAt: number; data: Uint8Array };
 
 /** What an event asks for, once it is believed. */
 export type Admitted =
+  | { kind: 'ignored' }
   | { kind: 'start'; build: AdmittedBuild }
   | { kind: 'finish'; source: string; id: string; attempt: number; reason: string; finishedAt: number };
 
@@ -34,8 +36,14 @@ export function admit(event: StoredEvent, policy: Policy): Admitted {
   if (space === 'ended') return admitEnd(body, event);
   const sourcePolicy = policy.sources[source];
   if (!sourcePolicy) throw new ServiceError('access_denied', 'the source is not in mayfly.yaml');
-  if (verb === 'finished') return admitFinish(body, event);
-  return admitStart(body, event, sourcePolicy.build_timeout ?? POLICY_DEFAULTS.build_timeout);
+  const told = isCdEvent(body) ? fromCdEvent(body, source) : undefined;
+  if (told?.kind === 'ignored') return { kind: 'ignored' };
+  if (told && told.kind !== verb) {
+    throw new ServiceError('invalid_request', 'the subject of the event and its type do not agree');
+  }
+  const ours = told?.event ?? body;
+  if (verb === 'finished') return admitFinish(ours, event);
+  return admitStart(ours, event, sourcePolicy.build_timeout ?? POLICY_DEFAULTS.build_timeout);
 }
 
 function admitStart(body: unknown, event: StoredEvent, allowed: string): Admitted {

@@ -1,18 +1,26 @@
 import { buildWriter } from '@mayfly/build-store/writer';
 import { buildsRetentionMs } from '@mayfly/contracts/retention';
+import { basicAuthentication } from '@mayfly/service-kit/basic-auth';
 import { openBus } from '@mayfly/service-kit/bus';
-import { readEnv } from '@mayfly/service-kit/config';
+import { readEnv, readSecrets } from '@mayfly/service-kit/config';
+import { createHttp } from '@mayfly/service-kit/http';
 import { readPolicy } from '@mayfly/service-kit/policy';
 import { openRedis } from '@mayfly/service-kit/redis';
 import { run } from '@mayfly/service-kit/run';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { Counter } from 'prom-client';
 import { announcer } from './announce.ts';
+import { answerCommands } from './commands.ts';
 import { Config } from './config.ts';
+import { deadLetters } from './dead-letters.ts';
 import { listenToBuilds } from './events.ts';
 import { keepFresh } from './freshness.ts';
+import { heartbeatIntervals } from './heartbeat-policy.ts';
+import { eventRoutes } from './http.ts';
+import { listening } from './listening.ts';
 import { readProgress } from './progress.ts';
 import { replay } from './replay.ts';
+import { sweepBuilds } from './sweep.ts';
 
 const COMMAND_TIMEOUT_MS = 1000;
 
@@ -20,21 +28,23 @@ await run(
   'build-lifecycle',
   () => {
     const config = readEnv(Config, process.env);
-    return { ...config, policy: readPolicy(config.MAYFLY_CONFIG) };
+    const policy = readPolicy(config.MAYFLY_CONFIG);
+    const secrets = readSecrets('SOURCES_FILE', config.SOURCES_FILE, Object.keys(policy.sources));
+    return { ...config, policy, authenticate: basicAuthentication(secrets) };
   },
-  async ({ policy, ...config }, { log, resources, ops, stopping }) => {
+  async ({ policy, authenticate, ...config }, { log, resources, ops, stopping }) => {
     const { redis, runId } = openRedis(config, COMMAND_TIMEOUT_MS, resources, log);
     const bus = await openBus(config, 'build-lifecycle', resources, log);
     const jsm = await jetstreamManager(bus.nats, { checkAPI: false, timeout: 2000 });
     const writer = buildWriter(redis);
-    const retentionMs = buildsRetentionMs(policy);
-    const target = { writer, policy, retentionMs };
+    const heartbeatMs = heartbeatIntervals(policy);
+    const recording = { writer, retentionMs: buildsRetentionMs(policy), heartbeatMs, now: Date.now };
     const freshness = keepFresh(
       {
         writer,
         runId,
         progress: () => readProgress(bus.nats, jsm),
-        replay: (from, to, beat) => replay({ js: bus.js, jsm }, target, { from, to }, beat),
+        replay: (from, to, beat) => replay({ js: bus.js, jsm }, { ...recording, policy }, { from, to }, beat),
       },
       stopping,
       log,
@@ -47,7 +57,27 @@ await run(
       labelNames: ['outcome'],
       registers: [ops.metrics],
     });
-    const recorder = { writer, announce: announcer(bus.js), retentionMs, now: Date.now };
+    const announce = announcer(bus.js);
+    const canHear = () => bus.isConnected() && runId() !== undefined && freshness.isFresh();
+    const { listenedMs } = listening(canHear, () => performance.now(), resources);
+    sweepBuilds({ ...recording, announce, listenedMs, isFresh: freshness.isFresh }, resources, log);
+    answerCommands(
+      {
+        ...recording,
+        nats: bus.nats,
+        sources: Object.keys(policy.sources),
+        announce,
+        deadLetters: deadLetters(bus.js, jsm, log),
+      },
+      resources,
+      log,
+    );
+    const recorder = { ...recording, announce };
     await listenToBuilds({ bus, policy, recorder, prepared: freshness.prepared, counter }, resources, log);
+
+    const http = createHttp(log, config);
+    eventRoutes(http, { js: bus.js, policy, authenticate, now: Date.now });
+    resources.defer(() => http.close());
+    await http.listen({ host: config.HOST, port: config.PORT });
   },
 );

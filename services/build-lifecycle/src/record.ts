@@ -16,30 +16,44 @@ export type Recorder = {
   writer: Pick<BuildWriter, 'start' | 'finish'>;
   announce: Announcer;
   retentionMs: number;
+  /** Gives how long a source's builds may go without a heartbeat, ms; undefined where none are expected. */
+  heartbeatMs(source: string): number | undefined;
   now(): number;
 };
 
+/** What recording without announcing needs. */
+export type Recording = Omit<Recorder, 'announce'>;
+
 /** What became of an event; counted and logged by that name. */
-export type Outcome = Awaited<ReturnType<BuildWriter['start'] | BuildWriter['finish']>>['outcome'];
+export type Outcome =
+  | 'ignored'
+  | Awaited<ReturnType<BuildWriter['start'] | BuildWriter['finish']>>['outcome'];
 
 /**
  * Records what an event asks for in one atomic step, then announces it. May be repeated: it then announces again.
  * Throws `conflict` where an earlier start of the same build says otherwise, and `temporarily_unavailable`.
  */
 export async function record(admitted: Admitted, recorder: Recorder): Promise<Outcome> {
+  if (admitted.kind === 'ignored') return 'ignored';
   return admitted.kind === 'start'
     ? await recordStart(admitted.build, recorder)
     : await recordFinish(admitted, recorder);
 }
 
+/** Records a start and nothing else: what a rebuild does with it. From now on it has a whole interval for its first heartbeat. */
+export function recordRunning(build: AdmittedBuild, { writer, retentionMs, heartbeatMs, now }: Recording) {
+  const checkAt = now() + (heartbeatMs(build.source) ?? Number.POSITIVE_INFINITY);
+  return writer.start(build, build.deadline + retentionMs, checkAt);
+}
+
 async function recordStart(build: AdmittedBuild, recorder: Recorder): Promise<Outcome> {
-  const { writer, announce, retentionMs, now } = recorder;
-  const { outcome, replaced } = await writer.start(build, build.deadline + retentionMs);
+  const { announce, now } = recorder;
+  const { outcome, replaced } = await recordRunning(build, recorder);
   if (replaced) await announceReplaced(build.source, build.build.id, replaced, recorder);
   if (outcome === 'conflict')
     throw new ServiceError('conflict', 'an earlier start of this build says otherwise');
   if (outcome === 'conflict-first') {
-    await announce.ended(endOf(build, 'conflict', now()));
+    await announce.ended(endOf({ ...build, id: build.build.id }, 'conflict', now()));
     throw new ServiceError(
       'conflict',
       'a later start of this build says otherwise and was admitted first: the build ends',
@@ -89,9 +103,13 @@ async function announceReplaced(
   });
 }
 
-function endOf(build: AdmittedBuild, reason: 'conflict', now: number): BuildEnded {
-  const data = { id: build.build.id, attempt: build.attempt, reason };
-  return { ...envelope('dev.mayfly.build.ended', build.source, now), data };
+/** Gives the event that ends a build which no CI finished. */
+export function endOf(
+  { source, id, attempt }: { source: string; id: string; attempt: number },
+  reason: BuildEnded['data']['reason'],
+  now: number,
+): BuildEnded {
+  return { ...envelope('dev.mayfly.build.ended', source, now), data: { id, attempt, reason } };
 }
 
 function envelope<T extends string>(type: T, source: string, now: number) {

@@ -1,4 +1,3 @@
-import type { BuildWriter } from '@mayfly/build-store/writer';
 import { REBUILD_CONSUMERS, STREAMS } from '@mayfly/contracts/bus';
 import { isRedelivered } from '@mayfly/contracts/errors';
 import type { Policy } from '@mayfly/contracts/policy';
@@ -13,9 +12,10 @@ import {
 import { nanos } from '@nats-io/transport-node';
 import { admit } from './admit.ts';
 import { storedEvent } from './events.ts';
+import { type Recording, recordRunning } from './record.ts';
 
 type Source = { js: JetStreamClient; jsm: JetStreamManager };
-type Target = { writer: Pick<BuildWriter, 'start' | 'finish'>; policy: Policy; retentionMs: number };
+type Target = Recording & { policy: Policy };
 
 const CHUNK = 1000;
 
@@ -80,11 +80,12 @@ async function readAll(
   }
 }
 
-async function apply(message: JsMsg, { writer, policy, retentionMs }: Target): Promise<void> {
+async function apply(message: JsMsg, target: Target): Promise<void> {
   try {
-    const admitted = admit(storedEvent(message), policy);
-    if (admitted.kind === 'start') await writer.start(admitted.build, admitted.build.deadline + retentionMs);
-    else await writer.finish({ ...admitted, expiresAt: admitted.finishedAt + retentionMs });
+    const admitted = admit(storedEvent(message), target.policy);
+    if (admitted.kind === 'start') await recordRunning(admitted.build, target);
+    else if (admitted.kind === 'finish')
+      await target.writer.finish({ ...admitted, expiresAt: admitted.finishedAt + target.retentionMs });
   } catch (error) {
     // What is refused for good was dead-lettered when it was first read.
     if (isRedelivered(error)) throw error;

@@ -7,6 +7,9 @@ export const Config = Type.Object({
   ...COMMON_SETTINGS,
   ...REDIS_SETTINGS,
   ...HTTP_SETTINGS,
+  BASE_URL: Type.Optional(
+    Type.String({ pattern: '^https?://', description: 'Base URL of the issuers, if not in mayfly.yaml.' }),
+  ),
   REQUEST_URL: Type.Optional(
     Type.String({
       pattern: '^https?://',
@@ -14,6 +17,7 @@ export const Config = Type.Object({
     }),
   ),
   PROFILES_DIR: Type.String({ default: PROFILES_DIR, description: 'Folder of the profiles.' }),
+  SOURCES_FILE: secretFile('File with the secret of each source for HTTP: a JSON object, name to secret.'),
   REQUEST_TOKEN_KEY_FILE: secretFile(
     'File with the key of request tokens, 64 hexadecimal digits; a second line is accepted too while it changes.',
   ),

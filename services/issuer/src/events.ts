@@ -1,21 +1,21 @@
 import { CONSUMERS, EVENT_NAMES, STREAMS } from '@mayfly/contracts/bus';
 import { ServiceError } from '@mayfly/contracts/errors';
-import { checkBuildRunning, checkGrantRequest, type TokenGrant } from '@mayfly/contracts/events';
+import { checkBuildRunning, type TokenGrant } from '@mayfly/contracts/events';
 import { type Bus, listen } from '@mayfly/service-kit/bus';
 import type { JsMsg } from '@nats-io/jetstream';
 import type { Msg } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
-import { type Granted, type Granter, grantTokens } from './grant.ts';
+import { type Granted, type Granter, grantTokens, regrant } from './grant.ts';
 import { findRunning } from './issue.ts';
-import type { Record } from './log.ts';
+import type { IssueLog } from './log.ts';
 
-type Edge = { bus: Bus; granter: Granter; record: Record };
+type Edge = { bus: Bus; granter: Granter; issueLog: IssueLog };
 
 const IN_HAND = 256;
 
 /** Consumes LIFECYCLE: for each build that runs and declares tokens, publishes its grant where its CI hears it. */
 export async function listenToLifecycle(
-  { bus, granter, record }: Edge,
+  { bus, granter, issueLog }: Edge,
   resources: AsyncDisposableStack,
   log: Logger,
 ) {
@@ -26,11 +26,11 @@ export async function listenToLifecycle(
     }
     if (!data.id_tokens || !data.reply) return;
     // The record says what the build is, not the message: a build that finished meanwhile gets nothing.
-    const build = await findRunning({ source, id: data.build.id, attempt: data.attempt }, granter);
-    if (!build?.reply) return;
-    const granted = await grantTokens(build, granter);
-    bus.nats.publish(EVENT_NAMES.tokens(source, build.reply), JSON.stringify(granted.grant));
-    record(granted, 'event');
+    const running = await findRunning({ source, id: data.build.id, attempt: data.attempt }, granter);
+    if (!running?.build.reply) return;
+    const granted = await grantTokens(running, granter);
+    bus.nats.publish(EVENT_NAMES.tokens(source, running.build.reply), JSON.stringify(granted.grant));
+    issueLog.granted(granted, 'event');
   };
   const reject = async (message: JsMsg, error: unknown) => {
     log.error({ err: error, seq: message.seq }, 'announcement refused');
@@ -41,17 +41,17 @@ export async function listenToLifecycle(
 
 /** Answers `ci.<source>.grant`: a CI that lost its grant, or never heard it, asks again while the build runs. */
 export function answerGrants(
-  { bus, granter, record }: Edge,
+  { bus, granter, issueLog }: Edge,
   sources: Iterable<string>,
   resources: AsyncDisposableStack,
   log: Logger,
 ) {
   const answer = async (source: string, message: Msg) => {
-    const body = await regrant(source, message.data, granter).catch((error: unknown) => {
+    const body = await answerTo(source, message.data, granter).catch((error: unknown) => {
       if (!(error instanceof ServiceError)) log.error({ err: error, source }, 'grant failed');
       return failure(error);
     });
-    if ('grant' in body) record(body, 'grant request');
+    if ('grant' in body) issueLog.granted(body, 'grant request');
     message.respond(JSON.stringify('grant' in body ? (body.grant satisfies TokenGrant) : body));
   };
   for (const source of sources) {
@@ -66,12 +66,8 @@ export function answerGrants(
   }
 }
 
-/** Takes a source and the body of its request; gives the grant. Throws `not_found` unless the build runs. */
-export async function regrant(source: string, data: Uint8Array, granter: Granter): Promise<Granted> {
-  const { id, attempt = 1 } = checkGrantRequest.parse(parse(data));
-  const build = await findRunning({ source, id, attempt }, granter);
-  if (!build) throw new ServiceError('not_found', 'no such build runs');
-  return await grantTokens(build, granter);
+async function answerTo(source: string, data: Uint8Array, granter: Granter): Promise<Granted> {
+  return await regrant(source, parse(data), granter);
 }
 
 function parse(data: Uint8Array): unknown {

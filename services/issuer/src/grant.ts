@@ -1,26 +1,27 @@
 import { randomUUID } from 'node:crypto';
 import { deriveRequestToken } from '@mayfly/contracts/build-reference';
 import { ServiceError } from '@mayfly/contracts/errors';
-import type { AdmittedBuild, TokenGrant } from '@mayfly/contracts/events';
-import { type Issued, type Issuer, issueToken } from './issue.ts';
+import { type AdmittedBuild, checkGrantRequest, type TokenGrant } from '@mayfly/contracts/events';
+import { findRunning, type Issued, type Issuer, issueToken, type Running } from './issue.ts';
 
 /** What granting needs beside issuing: the address for more tokens, and the key of request tokens. */
 export type Granter = Issuer & { requestUrl: string; requestTokenKey: Uint8Array };
 
 /** A grant, and what was issued for it. */
-export type Granted = { grant: TokenGrant; issued: Issued[] };
+export type Granted = { build: AdmittedBuild; grant: TokenGrant; issued: Issued[] };
 
 /**
  * Makes the grant of a running build: every token that it declares, the address and the request token for more. A token
  * that is refused is left out, its reason beside. Throws `access_denied` for a build that declares nothing, and
  * `temporarily_unavailable`.
  */
-export async function grantTokens(build: AdmittedBuild, granter: Granter): Promise<Granted> {
+export async function grantTokens(running: Running, granter: Granter): Promise<Granted> {
+  const { build } = running;
   const { source, attempt, id_tokens, digest, deadline } = build;
   if (!id_tokens) throw new ServiceError('access_denied', 'the build declares no tokens');
   const declared = Object.entries(id_tokens);
   const results = await Promise.all(
-    declared.map(async ([name, { aud }]) => [name, await issueOrRefuse(build, aud, granter)] as const),
+    declared.map(async ([name, { aud }]) => [name, await issueOrRefuse(running, aud, granter)] as const),
   );
   const issued = results.flatMap(([name, result]) => ('token' in result ? [[name, result] as const] : []));
   const refused = results.filter(([, result]) => !('token' in result));
@@ -30,7 +31,7 @@ export async function grantTokens(build: AdmittedBuild, granter: Granter): Promi
     id: randomUUID(),
     source,
     type: 'dev.mayfly.tokens.granted',
-    time: new Date(granter.now() * 1000).toISOString(),
+    time: new Date(granter.now()).toISOString(),
     data: {
       id: build.build.id,
       attempt,
@@ -42,14 +43,22 @@ export async function grantTokens(build: AdmittedBuild, granter: Granter): Promi
       deadline: Math.floor(deadline / 1000),
     },
   };
-  return { grant, issued: issued.map(([, one]) => one) };
+  return { build, grant, issued: issued.map(([, one]) => one) };
+}
+
+/** Takes a source and its request for a grant; gives the grant. Throws `not_found` unless the build runs. */
+export async function regrant(source: string, request: unknown, granter: Granter): Promise<Granted> {
+  const { id, attempt = 1 } = checkGrantRequest.parse(request);
+  const running = await findRunning({ source, id, attempt }, granter);
+  if (!running) throw new ServiceError('not_found', 'no such build runs');
+  return await grantTokens(running, granter);
 }
 
 type Refused = NonNullable<TokenGrant['data']['id_token_errors']>;
 
-async function issueOrRefuse(build: AdmittedBuild, audience: string | string[], issuer: Issuer) {
+async function issueOrRefuse(running: Running, audience: string | string[], issuer: Issuer) {
   try {
-    return await issueToken(build, { audience }, issuer);
+    return await issueToken(running, { audience }, issuer);
   } catch (error) {
     if (!(error instanceof ServiceError) || error.code === 'temporarily_unavailable') throw error;
     return { error: error.code, error_description: error.message };

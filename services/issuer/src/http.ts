@@ -1,98 +1,84 @@
 import formbody from '@fastify/formbody';
 import { isRequestToken, readRequestToken } from '@mayfly/contracts/build-reference';
 import { ServiceError } from '@mayfly/contracts/errors';
-import type { AdmittedBuild } from '@mayfly/contracts/events';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Logger } from 'pino';
-import type { Counter } from 'prom-client';
-import { findRunning, type Issuer, issueToken, type Wish } from './issue.ts';
+import type { RevokeBuild } from '@mayfly/contracts/events';
+import type { BasicAuthentication } from '@mayfly/service-kit/basic-auth';
+import type { FastifyInstance } from 'fastify';
+import { type Granter, regrant } from './grant.ts';
+import { findRunning, issueToken, type Running } from './issue.ts';
+import type { IssueLog } from './log.ts';
+import { wishOf } from './token-request.ts';
 
 type Edge = {
-  issuer: Issuer;
+  granter: Granter;
   /** Keys of request tokens: the one in use, and the one before it while it changes. */
   requestTokenKeys: readonly Uint8Array[];
-  counter: Counter<'by'>;
-  log: Logger;
+  /** Says which source an Authorization header proves. */
+  authenticate: BasicAuthentication;
+  /** Has build-lifecycle end a build whose request token leaked. */
+  reportLeak(build: RevokeBuild): Promise<void>;
+  log: IssueLog;
 };
 
-/** Adds `GET` and `POST /token`: a runner shows its build's request token and gets an ID token for an audience. */
-export async function tokenRoutes(http: FastifyInstance, edge: Edge): Promise<void> {
+const NO_STORE = { 'cache-control': 'no-store', pragma: 'no-cache' };
+
+/**
+ * Adds what runners and CI systems ask for: `GET` and `POST /token` and `POST /leak` with a build's request token,
+ * `POST /grant` with a source's name and secret.
+ */
+export async function issuerRoutes(http: FastifyInstance, edge: Edge): Promise<void> {
+  const { granter, log } = edge;
   await http.register(formbody);
   http.route({
     method: ['GET', 'POST'],
     url: '/token',
     handler: async (request, reply) => {
-      const build = await authorizedBuild(request.headers.authorization, edge);
-      const { token, jti, audience, expiresAt } = await issueToken(build, wishOf(request), edge.issuer);
-      edge.log.info(
-        { source: build.source, buildId: build.build.id, jti, audience, by: 'request' },
-        'token issued',
-      );
-      edge.counter.inc({ by: 'request' });
-      return reply.headers({ 'cache-control': 'no-store', pragma: 'no-cache' }).send({
-        ...replyFields(build, token, edge.issuer),
-        expires_at: expiresAt,
-      });
+      const running = await authorizedBuild(request.headers.authorization, edge);
+      const wish = wishOf(request);
+      if (!running.build.id_tokens) throw new ServiceError('access_denied', 'the build declares no tokens');
+      const issued = await issueToken(running, wish, granter);
+      log.issued(running.build, issued, 'request');
+      const fields = replyFields(running, issued.token, granter);
+      return reply.headers(NO_STORE).send({ ...fields, expires_at: issued.expiresAt });
     },
+  });
+  http.post('/grant', async (request, reply) => {
+    const source = edge.authenticate(request.headers.authorization);
+    if (!source) throw new ServiceError('invalid_client', 'the caller is not a known source');
+    const granted = await regrant(source, request.body, granter);
+    log.granted(granted, 'grant request');
+    return reply.headers(NO_STORE).send(granted.grant);
+  });
+  http.post('/leak', async (request, reply) => {
+    const { build } = await authorizedBuild(request.headers.authorization, edge);
+    const { reason } = (request.body ?? {}) as { reason?: unknown };
+    const note = typeof reason === 'string' ? { note: reason.slice(0, 512) } : {};
+    await edge.reportLeak({
+      source: build.source,
+      id: build.build.id,
+      attempt: build.attempt,
+      by: 'runner',
+      ...note,
+    });
+    return reply.code(202).headers(NO_STORE).send({ status: 'ending' });
   });
 }
 
-async function authorizedBuild(authorization: string | undefined, edge: Edge): Promise<AdmittedBuild> {
+async function authorizedBuild(authorization: string | undefined, edge: Edge): Promise<Running> {
   const [, shown] = /^bearer +(\S+)$/i.exec(authorization ?? '') ?? [];
   const reference = shown === undefined ? undefined : readRequestToken(shown);
-  if (!shown || !reference)
+  if (!shown || !reference) {
     throw new ServiceError('invalid_token', 'the request token is missing or malformed');
-  const build = await findRunning(reference, edge.issuer);
-  if (!build || !isRequestToken(shown, reference, build.digest, edge.requestTokenKeys)) {
+  }
+  const running = await findRunning(reference, edge.granter);
+  if (!running || !isRequestToken(shown, reference, running.build.digest, edge.requestTokenKeys)) {
     throw new ServiceError('invalid_token', 'the request token names no running build');
   }
-  if (!build.id_tokens) throw new ServiceError('access_denied', 'the build declares no tokens');
-  return build;
+  return running;
 }
 
 /** The fields of the reply that hold the token: GitHub's, Vela's and Buildkite's, and those of the source's profile. */
-function replyFields(build: AdmittedBuild, token: string, { sources }: Issuer): Record<string, string> {
+function replyFields({ build }: Running, token: string, { sources }: Granter): Record<string, string> {
   const names = ['value', 'token', ...(sources.get(build.source)?.profile.reply ?? [])];
   return Object.fromEntries(names.map((name) => [name, token]));
-}
-
-function wishOf(request: FastifyRequest): Wish {
-  const asked = { ...(request.query as object), ...(isObject(request.body) ? request.body : {}) } as Record<
-    string,
-    unknown
-  >;
-  const audience = texts(asked, 'audience');
-  const lifetime = texts(asked, 'lifetime')[0];
-  const [subjectClaim] = texts(asked, 'subject_claim');
-  const optionalClaims = texts(asked, 'claims').flatMap(words);
-  const awsSessionTags = texts(asked, 'aws_session_tags').flatMap(words);
-  return {
-    ...(audience.length === 1 ? { audience: audience[0] as string } : {}),
-    ...(audience.length > 1 ? { audience } : {}),
-    ...(lifetime === undefined ? {} : { lifetimeSeconds: wholeNumber(lifetime) }),
-    ...(subjectClaim === undefined ? {} : { subjectClaim }),
-    ...(optionalClaims.length > 0 ? { optionalClaims } : {}),
-    ...(awsSessionTags.length > 0 ? { awsSessionTags } : {}),
-  };
-}
-
-const isObject = (value: unknown): value is object =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const words = (text: string) => text.split(/[\s,]+/).filter((word) => word !== '');
-
-function wholeNumber(text: string): number {
-  if (!/^[0-9]{1,9}$/.test(text))
-    throw new ServiceError('invalid_request', 'lifetime must be a whole number of seconds');
-  return Number(text);
-}
-
-function texts(asked: Record<string, unknown>, name: string): string[] {
-  const value = asked[name];
-  if (value === undefined) return [];
-  const all = (Array.isArray(value) ? value : [value]).map((one) =>
-    typeof one === 'number' ? String(one) : one,
-  );
-  if (!all.every((one) => typeof one === 'string'))
-    throw new ServiceError('invalid_request', `${name} must be text`);
-  return all as string[];
 }

@@ -2,16 +2,21 @@ import { type BuildReader, runningBuild } from '@mayfly/build-store/reader';
 import { type BuildReference, writeBuildReference } from '@mayfly/contracts/build-reference';
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { AdmittedBuild } from '@mayfly/contracts/events';
+import { issuerUrl } from '@mayfly/contracts/issuer-url';
 import type { SourcePolicy } from '@mayfly/contracts/policy';
+import { statusReference } from '@mayfly/contracts/status-list';
 import { decide, type TokenRequest } from '@mayfly/profiles/decide';
 import type { Profile } from '@mayfly/profiles/profile';
+import type { Budget } from './budget.ts';
 import type { Signer } from './signer.ts';
 
-/** What issuing needs: the builds, the policy and profile of each source, who signs, the time (s) and new ids. */
+/** What issuing needs: the builds, the policy and profile of each source, who signs, the time (ms) and new ids. */
 export type Issuer = {
   builds: Pick<BuildReader, 'find'>;
   sources: ReadonlyMap<string, { policy: SourcePolicy; profile: Profile }>;
   signer: Signer;
+  budget: Budget;
+  baseUrl: string;
   now(): number;
   newId(): string;
 };
@@ -28,25 +33,44 @@ export type Issued = { token: string; jti: string; audience: unknown; expiresAt:
 /** How far `nbf` lies before `iat` where the profile does not say: the skew that is allowed for, seconds. */
 const SKEW_SECONDS = 30;
 
+/** Furthest that our clock may be from Redis's, ms: beyond it nothing is issued. */
+const MAX_CLOCK_OFFSET_MS = 5000;
+
+/** A build that was found running, and the stream that it came by. */
+export type Running = { build: AdmittedBuild; stream: string };
+
 /**
  * Issues an ID token for a build that was found running: decides by policy and profile what it says, and has it signed.
  * Throws a ServiceError that says what is allowed, or `temporarily_unavailable`.
  */
-export async function issueToken(build: AdmittedBuild, wish: Wish, issuer: Issuer): Promise<Issued> {
+export async function issueToken({ build, stream }: Running, wish: Wish, issuer: Issuer): Promise<Issued> {
   const source = issuer.sources.get(build.source);
   if (!source) throw new ServiceError('access_denied', 'the source is not in mayfly.yaml');
-  const { source: name, build: facts, attempt } = build;
+  const { source: name, build: facts, attempt, seq } = build;
   const jti = `${writeBuildReference({ source: name, id: facts.id, attempt })}.${issuer.newId()}`;
-  const request = { ...wish, now: issuer.now(), jti, skewSeconds: SKEW_SECONDS };
+  const issued =
+    source.policy.max_tokens === undefined
+      ? 0
+      : await issuer.budget.take({ source: name, id: facts.id, attempt }, build.deadline);
+  const request = { ...wish, issued, now: Math.floor(issuer.now() / 1000), jti, skewSeconds: SKEW_SECONDS };
   const toSign = decide(source.policy, source.profile, build, request);
-  const token = await issuer.signer.sign(toSign);
+  const status_list = statusReference(issuerUrl(issuer.baseUrl, name), Date.parse(stream), seq);
+  const token = await issuer.signer.sign({
+    ...toSign,
+    claims: { ...toSign.claims, status: { status_list } },
+  });
   return { token, jti, audience: toSign.claims['aud'], expiresAt: toSign.claims['exp'] as number };
 }
 
-/** Takes a build's names; gives the build if it runs now, undefined if not. Throws `temporarily_unavailable`. */
-export async function findRunning(
-  reference: BuildReference,
-  { builds }: Issuer,
-): Promise<AdmittedBuild | undefined> {
-  return runningBuild(await builds.find(reference), reference.attempt);
+/**
+ * Takes a build's names; gives the build if it runs now, undefined if not. Throws `temporarily_unavailable`, also while
+ * our clock and Redis's are too far apart to say when a token expires.
+ */
+export async function findRunning(reference: BuildReference, issuer: Issuer): Promise<Running | undefined> {
+  const known = await issuer.builds.find(reference);
+  if (Math.abs(issuer.now() - known.now) > MAX_CLOCK_OFFSET_MS) {
+    throw new ServiceError('temporarily_unavailable', 'the clocks are too far apart');
+  }
+  const build = runningBuild(known, reference.attempt);
+  return build && { build, stream: known.stream };
 }

@@ -2,18 +2,21 @@ import { randomBytes } from 'node:crypto';
 import { buildReader } from '@mayfly/build-store/reader';
 import { POLICY_DEFAULTS } from '@mayfly/contracts/policy';
 import { readProfile } from '@mayfly/profiles/read';
+import { basicAuthentication } from '@mayfly/service-kit/basic-auth';
 import { openBus } from '@mayfly/service-kit/bus';
-import { readEnv } from '@mayfly/service-kit/config';
+import { readEnv, readSecrets } from '@mayfly/service-kit/config';
 import { createHttp } from '@mayfly/service-kit/http';
 import { readPolicy } from '@mayfly/service-kit/policy';
 import { openRedis } from '@mayfly/service-kit/redis';
 import { run } from '@mayfly/service-kit/run';
 import { Counter } from 'prom-client';
+import { budget } from './budget.ts';
 import { Config } from './config.ts';
 import { answerGrants, listenToLifecycle } from './events.ts';
-import { tokenRoutes } from './http.ts';
+import { issuerRoutes } from './http.ts';
 import type { Issuer } from './issue.ts';
-import { recorder } from './log.ts';
+import { leakReporter } from './leak.ts';
+import { issueLog } from './log.ts';
 import { readRequestTokenKeys } from './request-token-keys.ts';
 import { remoteSigner } from './signer.ts';
 
@@ -27,14 +30,22 @@ await run(
     const requestUrl = config.REQUEST_URL ?? policy.request_url ?? policy.base_url;
     if (!requestUrl)
       throw new TypeError('settings: request_url or base_url in mayfly.yaml, or REQUEST_URL, must be set');
+    const baseUrl = config.BASE_URL ?? policy.base_url;
+    if (!baseUrl) throw new TypeError('settings: base_url in mayfly.yaml, or BASE_URL, must be set');
+    const secrets = readSecrets('SOURCES_FILE', config.SOURCES_FILE, Object.keys(policy.sources));
     return {
       ...config,
       policy,
+      baseUrl,
       requestUrl,
+      authenticate: basicAuthentication(secrets),
       requestTokenKeys: readRequestTokenKeys(config.REQUEST_TOKEN_KEY_FILE),
     };
   },
-  async ({ policy, requestUrl, requestTokenKeys, ...config }, { log, resources, ops }) => {
+  async (
+    { policy, baseUrl, requestUrl, authenticate, requestTokenKeys, ...config },
+    { log, resources, ops },
+  ) => {
     const sources: Issuer['sources'] = new Map(
       await Promise.all(
         Object.entries(policy.sources).map(async ([name, source]) => {
@@ -49,27 +60,28 @@ await run(
       labelNames: ['by'],
       registers: [ops.metrics],
     });
-    const builds = buildReader(openRedis(config, COMMAND_TIMEOUT_MS, resources, log));
+    const link = openRedis(config, COMMAND_TIMEOUT_MS, resources, log);
     const bus = await openBus(config, 'issuer', resources, log);
     ops.readyWhen('nats', bus.isConnected);
-    const issuer = {
-      builds,
-      sources,
-      signer: remoteSigner(bus.nats),
-      now: () => Math.floor(Date.now() / 1000),
-      newId: () => randomBytes(16).toString('base64url'),
-    };
+    ops.readyWhen('redis', () => link.runId() !== undefined);
     const granter = {
-      ...issuer,
+      builds: buildReader(link),
+      budget: budget(link.redis),
+      signer: remoteSigner(bus.nats),
+      ...{ sources, baseUrl },
+      now: Date.now,
+      newId: () => randomBytes(16).toString('base64url'),
       // Clients written for GitHub append `&audience=…`, so that the address has to hold a `?` already.
       requestUrl: `${requestUrl}/token?api-version=1`,
       requestTokenKey: requestTokenKeys[0] as Uint8Array,
     };
-    const edge = { bus, granter, record: recorder(log, counter) };
+    const tokenLog = issueLog(log, counter);
+    const edge = { bus, granter, issueLog: tokenLog };
     answerGrants(edge, sources.keys(), resources, log);
 
     const http = createHttp(log, config);
-    await tokenRoutes(http, { issuer, requestTokenKeys, counter, log });
+    const reportLeak = leakReporter(bus.nats);
+    await issuerRoutes(http, { granter, requestTokenKeys, authenticate, reportLeak, log: tokenLog });
     resources.defer(() => http.close());
     await http.listen({ host: config.HOST, port: config.PORT });
     await listenToLifecycle(edge, resources, log);

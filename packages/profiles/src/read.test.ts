@@ -1,0 +1,37 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { PROFILES_DIR, readProfile } from './read.ts';
+
+let dir: string;
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'profiles-'));
+});
+afterAll(() => rm(dir, { recursive: true }));
+
+test.each(['mayfly', 'vela', 'concourse', 'gitlab', 'github', 'buildkite', 'n8n'])(
+  '%s ships',
+  async (name) => {
+    expect((await readProfile(PROFILES_DIR, name)).name).toBe(name);
+  },
+);
+
+test('a profile is read from another directory, and its faults name the file there', async () => {
+  await writeFile(join(dir, 'mine.yaml'), 'name: mine\n');
+
+  await expect(readProfile(dir, 'mine')).rejects.toThrow(
+    `${join(dir, 'mine.yaml')}:1: must have required properties`,
+  );
+});
+
+test('a file that is not there, or holds a profile of another name, is refused', async () => {
+  await writeFile(join(dir, 'other.yaml'), await readFile(join(PROFILES_DIR, 'mayfly.yaml'), 'utf8'));
+
+  await expect(readProfile(dir, 'absent')).rejects.toThrow(/absent.yaml: cannot be read/);
+  await expect(readProfile(dir, 'other')).rejects.toThrow(/must be other/);
+});
+
+test('a name cannot lead out of the directory', async () => {
+  await expect(readProfile(join(PROFILES_DIR, 'x'), '../mayfly')).rejects.toThrow(/is no name of a profile/);
+});

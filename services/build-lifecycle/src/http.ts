@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto';
+import { EVENT_NAMES, MAX_EVENT_BYTES } from '@mayfly/contracts/bus';
+import { ServiceError } from '@mayfly/contracts/errors';
+import type { Policy } from '@mayfly/contracts/policy';
+import type { BasicAuthentication } from '@mayfly/service-kit/basic-auth';
+import type { JetStreamClient, PubAck } from '@nats-io/jetstream';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { admit } from './admit.ts';
+
+type Edge = { js: JetStreamClient; policy: Policy; authenticate: BasicAuthentication; now(): number };
+
+const TIMEOUT_MS = 2000;
+
+/**
+ * Adds `POST /events`: the same CloudEvents as over NATS, structured or binary (CloudEvents HTTP binding §3), from a
+ * source that shows its name and secret. 202 once JetStream has the event; what could never be admitted is refused
+ * at once.
+ */
+export function eventRoutes(http: FastifyInstance, edge: Edge): void {
+  const asText = { parseAs: 'string', bodyLimit: MAX_EVENT_BYTES } as const;
+  const types = ['application/cloudevents+json', 'application/json'];
+  http.removeAllContentTypeParsers();
+  http.addContentTypeParser(types, asText, (_request, body, done) => done(null, body));
+  http.post('/events', { bodyLimit: MAX_EVENT_BYTES }, async (request, reply) => {
+    const source = edge.authenticate(request.headers.authorization);
+    if (!source) throw new ServiceError('invalid_client', 'the caller is not a known source');
+    const { text, id, verb } = readEvent(request);
+    const eventName = verb === 'finished' ? EVENT_NAMES.finished(source) : EVENT_NAMES.started(source);
+    const data = Buffer.from(text);
+    admit({ eventName, seq: 1, storedAt: edge.now(), data }, edge.policy);
+    // The id is the source's own within its name: no other source can take it first.
+    const { seq, duplicate } = await store(edge.js, eventName, data, `${source}:${id}`);
+    return reply.code(202).header('cache-control', 'no-store').send({ id, seq, duplicate });
+  });
+}
+
+async function store(
+  js: JetStreamClient,
+  eventName: string,
+  data: Uint8Array,
+  msgID: string,
+): Promise<PubAck> {
+  try {
+    return await js.publish(eventName, data, { msgID, timeout: TIMEOUT_MS });
+  } catch (cause) {
+    throw new ServiceError('temporarily_unavailable', 'the event could not be stored', { cause });
+  }
+}
+
+type Read = { text: string; id: string; verb: string };
+
+function readEvent(request: FastifyRequest): Read {
+  const body = parse(request.body);
+  const isBinary = request.headers['ce-specversion'] !== undefined;
+  const event = isBinary ? { ...attributes(request), data: body } : body;
+  const { id, type } = attributesOf(event);
+  const text = isBinary ? JSON.stringify(event) : (request.body as string);
+  return { text, id, verb: /\.finished(\.\d+\.\d+\.\d+)?$/.test(type) ? 'finished' : 'started' };
+}
+
+/** The attributes of a CloudEvent in binary mode: one header each. */
+function attributes({ headers }: FastifyRequest): Record<string, string> {
+  const names = ['specversion', 'id', 'source', 'type', 'time'];
+  const given = names.flatMap((name) => {
+    const value = headers[`ce-${name}`];
+    return typeof value === 'string' ? [[name, value] as const] : [];
+  });
+  return Object.fromEntries(given);
+}
+
+function attributesOf(event: unknown): { id: string; type: string } {
+  const outer = (event ?? {}) as Record<string, unknown>;
+  const { id, type } = (outer['context'] ?? outer) as Record<string, unknown>;
+  return {
+    id: typeof id === 'string' && id !== '' ? id : randomUUID(),
+    type: typeof type === 'string' ? type : '',
+  };
+}
+
+function parse(body: unknown): unknown {
+  try {
+    return JSON.parse(body as string);
+  } catch (cause) {
+    throw new ServiceError('invalid_request', 'the body is not JSON', { cause });
+  }
+}

@@ -1,0 +1,91 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { containerUser } from '@mayfly/infra/container-places';
+import { type ContainerRuntimeClient, getContainerRuntimeClient, type StartedNetwork } from 'testcontainers';
+import { ourLabels } from './containers-leftovers.ts';
+import type { Plan } from './containers-plan.ts';
+import { SealedContainer } from './containers-sealed.ts';
+
+/** One container of a system: started when first asked, then killed, stopped and started as the same container. */
+export type Part = {
+  start(): Promise<void>;
+  kill(): Promise<void>;
+  stop(): Promise<number | null>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  log(): Promise<string>;
+  remove(): Promise<void>;
+};
+
+type Container = ReturnType<ContainerRuntimeClient['container']['getById']>;
+
+const READY_DEADLINE_MS = 30_000;
+const GRACE_SECONDS = 10;
+const KILLED = 137;
+
+/** Takes the network and what the container is made from; gives the part, which is not started yet. */
+export function partIn(network: StartedNetwork, plan: Plan): Part {
+  let container: Container | undefined;
+  const there = () => {
+    if (!container) throw new Error(`${plan.name} was never started`);
+    return container;
+  };
+  return {
+    async start() {
+      if (container) await container.start();
+      else container = await create(network, plan);
+      await untilReady(container, plan);
+    },
+    async kill() {
+      await there().kill({ signal: 'SIGKILL' });
+      await there().wait();
+    },
+    async stop() {
+      await there().stop({ t: GRACE_SECONDS });
+      const { State } = await there().inspect();
+      return State.ExitCode === KILLED ? null : State.ExitCode;
+    },
+    pause: async () => void (await there().pause()),
+    resume: async () => void (await there().unpause()),
+    log: () => logOf(there()),
+    remove: async () => void (await container?.remove({ force: true, v: true })),
+  };
+}
+
+async function create(network: StartedNetwork, plan: Plan): Promise<Container> {
+  const { uid, gid } = containerUser();
+  const started = await new SealedContainer(plan.image, plan)
+    .withUser(`${uid}:${gid}`)
+    .withNetwork(network)
+    .withNetworkAliases(plan.name)
+    .withLabels(ourLabels())
+    .withCommand(plan.command)
+    .withEnvironment(plan.environment)
+    .withBindMounts(plan.mounts)
+    .start();
+  const { container } = await getContainerRuntimeClient();
+  return container.getById(started.getId());
+}
+
+async function untilReady(container: Container, { name, isReady }: Plan): Promise<void> {
+  const deadline = Date.now() + READY_DEADLINE_MS;
+  // A port of a container that does not listen yet is accepted by the engine and closed: an answer may never come.
+  while (!(await Promise.race([isReady(), wait(1500, false)]))) {
+    const { State } = await container.inspect();
+    const end = async () => (await logOf(container)).trimEnd().split('\n').slice(-5).join('\n');
+    if (!State.Running) throw new Error(`${name} stopped:\n${await end()}`);
+    if (Date.now() > deadline) throw new Error(`${name} is not ready after 30 s:\n${await end()}`);
+    await wait(25);
+  }
+}
+
+/** Without a terminal the engine frames what was written: a byte for the stream, three of zero, four for the length. */
+async function logOf(container: Container): Promise<string> {
+  const framed = await container.logs({ follow: false, stdout: true, stderr: true });
+  const pieces: Buffer[] = [];
+  for (let at = 0; at + 8 <= framed.length; ) {
+    const end = at + 8 + framed.readUInt32BE(at + 4);
+    pieces.push(framed.subarray(at + 8, end));
+    at = end;
+  }
+  return Buffer.concat(pieces).toString('utf8');
+}

@@ -1,0 +1,192 @@
+import type { Admitted } from '@mayfly/build-lifecycle/admit';
+import { type Announcer, record } from '@mayfly/build-lifecycle/record';
+import {
+  type BuildRecord,
+  buildKey,
+  readRecord,
+  STATUS_LIST_BITS,
+  statusListPrefix,
+} from '@mayfly/build-store/layout';
+import { buildWriter } from '@mayfly/build-store/writer';
+import { ServiceError } from '@mayfly/contracts/errors';
+import fc from 'fast-check';
+import type { Redis } from 'ioredis';
+import { expect, test } from 'vitest';
+import { testRedis } from './redis.ts';
+
+const RUNS = process.env['MAYFLY_TEST_FULL'] ? 2000 : 20;
+const HISTORIES_A_RUN = 500;
+const NOW = Date.now();
+const FUTURE = NOW + 3_600_000;
+
+/** One event of a stream: which of two builds, which of two attempts, and which of two contents a start has. */
+type StreamEvent = { kind: 'start' | 'finish'; build: 0 | 1; attempt: 1 | 2; content: 0 | 1 };
+/** One delivery: which event (by a number that wraps), and after which step the process crashes. */
+type Delivery = { event: number; crash: 'none' | 'before' | 'after-record' };
+type History = { stream: StreamEvent[]; deliveries: Delivery[]; isRebuilt: boolean };
+
+const streamEvent: fc.Arbitrary<StreamEvent> = fc.record({
+  kind: fc.constantFrom('start', 'start', 'finish'),
+  build: fc.constantFrom(0, 1),
+  attempt: fc.constantFrom(1, 1, 2),
+  content: fc.constantFrom(0, 0, 0, 1),
+});
+const history: fc.Arbitrary<History> = fc
+  .record({
+    stream: fc.array(streamEvent, { minLength: 8, maxLength: 12 }),
+    deliveries: fc.array(fc.record({ event: fc.nat(), crash: fc.constant('none') }), {
+      minLength: 4,
+      maxLength: 12,
+    }),
+    crashes: fc.tuple(
+      fc.nat(),
+      fc.nat(),
+      fc.constantFrom('before', 'after-record'),
+      fc.constantFrom('before', 'after-record'),
+    ),
+    isRebuilt: fc.boolean(),
+  })
+  .map(({ stream, deliveries, crashes: [a, b, first, second], isRebuilt }) => {
+    const crashed = [
+      { event: a, crash: first },
+      { event: b, crash: second },
+    ] as Delivery[];
+    return { stream, deliveries: [...(deliveries as Delivery[]), ...crashed], isRebuilt };
+  });
+
+test('every history of duplicates, shuffles, crashes and replays ends in the state of the pure model', async () => {
+  await using redis = await testRedis();
+  const client = redis.connect();
+  await buildWriter(client).prepare();
+  const covered: Record<string, number> = {};
+  let count = 0;
+
+  const seed = Number(process.env['MAYFLY_TEST_SEED'] ?? Date.now() % 2 ** 31);
+  for (let run = 0; run < RUNS; run++) {
+    const histories = fc.sample(history, { numRuns: HISTORIES_A_RUN, seed: seed + run });
+    await Promise.all(
+      histories.map(async (one) => {
+        await follow(one, `h${count++}`, client, covered).catch((cause: unknown) => {
+          throw new Error(`seed ${seed}: ${JSON.stringify(one)}`, { cause });
+        });
+      }),
+    );
+  }
+  console.log(`${count} histories from seed ${seed}; transitions covered: ${JSON.stringify(covered)}`);
+  const ofStarts = ['running', 'repeated', 'finished', 'superseded', 'conflict', 'conflict-first'];
+  const ofEnds = ['finished', 'repeated', 'superseded'];
+  const all = [...ofStarts.map((one) => `start: ${one}`), ...ofEnds.map((one) => `finish: ${one}`)];
+  expect(Object.keys(covered)).toEqual(expect.arrayContaining(all));
+});
+
+/** Delivers a history to the code under test, in its order, then every event once more; compares with the model. */
+async function follow(
+  { stream, deliveries, isRebuilt }: History,
+  name: string,
+  client: Redis,
+  covered: Record<string, number>,
+) {
+  const log = stream.map((event, index) => toAdmitted(event, name, index + 1));
+  const announce: Announcer = {
+    running: async () => undefined,
+    finished: async () => undefined,
+    ended: async ({ data }) => {
+      const isThere = log.some(
+        (one) =>
+          one.kind === 'finish' &&
+          one.id === data.id &&
+          one.attempt === data.attempt &&
+          one.reason === 'conflict',
+      );
+      if (!isThere) log.push({ kind: 'finish', source: name, ...data, finishedAt: NOW });
+    },
+  };
+  const recorder = {
+    writer: buildWriter(client),
+    announce,
+    retentionMs: 3_600_000,
+    heartbeatMs: () => undefined,
+    now: () => NOW,
+  };
+  const deliver = async ({ event, crash }: Delivery) => {
+    const admitted = log[event % log.length] as Admitted;
+    if (crash === 'before') return;
+    // A crash after the record was written loses what it announced.
+    const lossy =
+      crash === 'after-record'
+        ? { ...recorder, announce: { ...announce, ended: async () => undefined } }
+        : recorder;
+    count(covered, `${admitted.kind}: ${await outcomeOf(admitted, lossy)}`);
+  };
+  for (const delivery of deliveries) await deliver(delivery);
+  // What was not acknowledged is delivered again, until all of it was handled, ends that came of it included.
+  for (let index = 0; index < log.length; index++) await deliver({ event: index, crash: 'none' });
+  if (isRebuilt) {
+    await client.unlink(...[0, 1].map((build) => buildKey(name, `b${build}`)), `${statusListPrefix(name)}0`);
+    for (let index = 0; index < log.length; index++) await deliver({ event: index, crash: 'none' });
+  }
+  await compare(name, log, client);
+}
+
+async function outcomeOf(admitted: Admitted, recorder: Parameters<typeof record>[1]): Promise<string> {
+  try {
+    return await record(admitted, recorder);
+  } catch (error) {
+    if (!(error instanceof ServiceError) || error.code !== 'conflict') throw error;
+    return error.message.includes('first') ? 'conflict-first' : 'conflict';
+  }
+}
+
+function toAdmitted({ kind, build, attempt, content }: StreamEvent, source: string, seq: number): Admitted {
+  const id = `b${build}`;
+  if (kind === 'finish') return { kind, source, id, attempt, reason: 'success', finishedAt: NOW };
+  const facts = {
+    source,
+    build: { id, ref: `r${content}` },
+    attempt,
+    seq,
+    digest: `d${content}`,
+    started_at: NOW,
+    deadline: FUTURE,
+  };
+  return { kind, build: facts };
+}
+
+/** What a build is, as a function of the set of events that are stored about it: nothing of their order but their places. */
+function model(
+  log: Admitted[],
+  id: string,
+): { state: string; attempt: number; seq?: number; digest?: string } | undefined {
+  const starts = log.flatMap((one) => (one.kind === 'start' && one.build.build.id === id ? [one.build] : []));
+  const ends = log.flatMap((one) => (one.kind === 'finish' && one.id === id ? [one] : []));
+  const attempt = Math.max(0, ...starts.map((one) => one.attempt), ...ends.map((one) => one.attempt));
+  if (attempt === 0) return undefined;
+  if (ends.some((one) => one.attempt === attempt)) return { state: 'finished', attempt };
+  const [first] = starts.filter((one) => one.attempt === attempt).sort((a, b) => a.seq - b.seq);
+  return { state: 'running', attempt, seq: first?.seq as number, digest: first?.digest as string };
+}
+
+async function compare(source: string, log: Admitted[], client: Redis): Promise<void> {
+  const bits = await client.getBuffer(`${statusListPrefix(source)}0`);
+  const isSet = (seq: number) => (((bits?.[seq >> 3] ?? 0) >> (7 - (seq & 7))) & 1) === 1;
+  const running = new Set<number>();
+  for (const id of ['b0', 'b1']) {
+    const expected = model(log, id);
+    const text = await client.get(buildKey(source, id));
+    const actual = text === null ? undefined : shape(readRecord(source, text));
+    expect(actual).toEqual(expected);
+    if (expected?.seq !== undefined) running.add(expected.seq % STATUS_LIST_BITS);
+  }
+  for (let seq = 1; seq <= log.length; seq++) expect(isSet(seq)).toBe(running.has(seq));
+}
+
+function shape(found: BuildRecord) {
+  const { state, attempt } = found;
+  return found.state === 'running'
+    ? { state, attempt, seq: found.seq, digest: found.build.digest }
+    : { state, attempt };
+}
+
+function count(covered: Record<string, number>, outcome: string): void {
+  covered[outcome] = (covered[outcome] ?? 0) + 1;
+}
