@@ -7,6 +7,7 @@ import {
   STATUS_LIST_BITS,
   statusListPrefix,
 } from '@mayfly/build-store/layout';
+import { markKeeper } from '@mayfly/build-store/mark-keeper';
 import { buildWriter } from '@mayfly/build-store/writer';
 import { ServiceError } from '@mayfly/contracts/errors';
 import fc from 'fast-check';
@@ -57,7 +58,7 @@ const history: fc.Arbitrary<History> = fc
 test('every history of duplicates, shuffles, crashes and replays ends in the state of the pure model', async () => {
   await using redis = await testRedis();
   const client = redis.connect();
-  await buildWriter(client).prepare();
+  await markKeeper(client).prepare();
   const covered: Record<string, number> = {};
   let count = 0;
 

@@ -1,21 +1,16 @@
-import { ServiceError } from '@mayfly/contracts/errors';
 import type { AdmittedBuild } from '@mayfly/contracts/events';
 import type { Redis } from 'ioredis';
+import { guarded } from './guarded.ts';
 import {
   type BuildRecord,
   buildKey,
   CHECKS_KEY,
   checkMember,
-  MARK_KEY,
-  type Mark,
-  REBUILDING_KEY,
   readCheckMember,
-  readMark,
   readRecord,
   statusListPrefix,
   writeFacts,
 } from './layout.ts';
-import { LIBRARY } from './library.ts';
 
 /**
  * What became of a start: `running` (on record now), `repeated` (was already), `finished` (its end came before it),
@@ -44,8 +39,6 @@ export type BuildName = { source: string; id: string };
 
 /** The one writer of builds. */
 export type BuildWriter = {
-  /** Loads the functions; needed once after each connection. */
-  prepare(): Promise<void>;
   /** Records a start: until when it is remembered, and when somebody has to look whether it should end (ms). */
   start(
     build: AdmittedBuild,
@@ -62,15 +55,6 @@ export type BuildWriter = {
   beat(builds: BuildName[], nextMs: number): Promise<number>;
   /** Gives the current life of a build, undefined where there is none. */
   find(build: BuildName): Promise<BuildRecord | undefined>;
-  readMark(): Promise<Mark | undefined>;
-  /** Writes the mark with Redis's own time, unless another owner is rebuilding; says whether it did. */
-  writeMark(owner: string, mark: Omit<Mark, 'at'>): Promise<boolean>;
-  /** Says whether `owner` may rebuild now; the right lasts 15 s, and longer when asked for again. */
-  holdRebuild(owner: string): Promise<boolean>;
-  /** Gives the right back. */
-  releaseRebuild(): Promise<void>;
-  /** Forgets every build and the mark: for another stream than the one they came from. */
-  clear(): Promise<void>;
 };
 
 /** Takes a connection to Redis; gives the writer of builds over it. Throws `temporarily_unavailable` where Redis fails. */
@@ -80,9 +64,6 @@ export function buildWriter(redis: Redis): BuildWriter {
     return (await guarded(redis.fcall(name, keys.length, ...keys, ...args, checkMember(source, id)))) as T;
   };
   return {
-    async prepare() {
-      await guarded(redis.function('LOAD', 'REPLACE', LIBRARY));
-    },
     async start(build, expiresAt, checkAt) {
       const { source, attempt, seq, started_at, deadline, digest } = build;
       const facts = writeFacts(build);
@@ -134,38 +115,5 @@ export function buildWriter(redis: Redis): BuildWriter {
       const text = await guarded(redis.get(buildKey(source, id)));
       return text === null ? undefined : readRecord(source, text);
     },
-    readMark: async () => readMark(await guarded(redis.get(MARK_KEY))),
-    async writeMark(owner, { stream, runId, startsFloor, endsFloor, firstSeq }) {
-      const args = [owner, stream, runId, startsFloor, endsFloor, firstSeq];
-      return (await guarded(redis.fcall('mark_write', 2, MARK_KEY, REBUILDING_KEY, ...args))) === 1;
-    },
-    async holdRebuild(owner) {
-      const taken = await guarded(redis.set(REBUILDING_KEY, owner, 'PX', REBUILD_HELD_MS, 'NX'));
-      if (taken === 'OK') return true;
-      if ((await guarded(redis.get(REBUILDING_KEY))) !== owner) return false;
-      await guarded(redis.set(REBUILDING_KEY, owner, 'PX', REBUILD_HELD_MS));
-      return true;
-    },
-    async releaseRebuild() {
-      await guarded(redis.unlink(REBUILDING_KEY));
-    },
-    async clear() {
-      await guarded(redis.unlink(MARK_KEY, CHECKS_KEY));
-      for (const match of ['build:*', 'status:*']) {
-        for await (const keys of redis.scanStream({ match, count: 1000 })) {
-          if (keys.length > 0) await guarded(redis.unlink(...(keys as string[])));
-        }
-      }
-    },
   };
-}
-
-const REBUILD_HELD_MS = 15_000;
-
-async function guarded<T>(reply: Promise<T>): Promise<T> {
-  try {
-    return await reply;
-  } catch (cause) {
-    throw new ServiceError('temporarily_unavailable', 'the state of builds cannot be written', { cause });
-  }
 }

@@ -3,6 +3,8 @@ import { Build } from './build.ts';
 import { checker } from './check.ts';
 import { BuildId, ReplyName, SourceName, VariableName } from './names.ts';
 
+const closed = { additionalProperties: false };
+
 /** One declared token: GitLab's `id_tokens` entry. */
 export const DeclaredToken = Type.Object(
   {
@@ -11,11 +13,11 @@ export const DeclaredToken = Type.Object(
       Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { minItems: 1, maxItems: 10 }),
     ]),
   },
-  { additionalProperties: false },
+  closed,
 );
 
 /** What a build declares: environment variable → token. An empty object asks for a grant without a token. */
-export const DeclaredTokens = Type.Record(VariableName, DeclaredToken, { maxProperties: 20 });
+export const DeclaredTokens = Type.Record(VariableName, DeclaredToken, { maxProperties: 20, ...closed });
 export type DeclaredTokens = Static<typeof DeclaredTokens>;
 
 const Envelope = <Type_ extends string>(type: Type_) => ({
@@ -44,10 +46,10 @@ export const BuildStarted = Type.Object(
         id_tokens: Type.Optional(DeclaredTokens),
         reply: Type.Optional(ReplyName),
       },
-      { additionalProperties: false },
+      closed,
     ),
   },
-  { additionalProperties: false },
+  closed,
 );
 export type BuildStarted = Static<typeof BuildStarted>;
 
@@ -63,10 +65,10 @@ export const BuildFinished = Type.Object(
         attempt: Type.Optional(Type.Integer({ minimum: 1, maximum: 65535 })),
         outcome: Type.Optional(Outcome),
       },
-      { additionalProperties: false },
+      closed,
     ),
   },
-  { additionalProperties: false },
+  closed,
 );
 export type BuildFinished = Static<typeof BuildFinished>;
 
@@ -82,7 +84,7 @@ export const EndReason = Type.Union([
 /** `ci.<source>.heartbeat`: a CI says, in one request, that these builds still run. */
 export const Heartbeat = Type.Object(
   { builds: Type.Array(BuildId, { minItems: 1, maxItems: 1000 }) },
-  { additionalProperties: false },
+  closed,
 );
 export type Heartbeat = Static<typeof Heartbeat>;
 
@@ -95,7 +97,7 @@ export const RevokeBuild = Type.Object(
     by: Type.Optional(Type.String({ maxLength: 128, description: 'Who asks, for the log.' })),
     note: Type.Optional(Type.String({ maxLength: 512, description: 'Why, for the log.' })),
   },
-  { additionalProperties: false },
+  closed,
 );
 export type RevokeBuild = Static<typeof RevokeBuild>;
 
@@ -105,10 +107,10 @@ export const BuildEnded = Type.Object(
     ...Envelope('dev.mayfly.build.ended'),
     data: Type.Object(
       { id: BuildId, attempt: Type.Integer({ minimum: 1, maximum: 65535 }), reason: EndReason },
-      { additionalProperties: false },
+      closed,
     ),
   },
-  { additionalProperties: false },
+  closed,
 );
 export type BuildEnded = Static<typeof BuildEnded>;
 
@@ -125,14 +127,14 @@ export const AdmittedBuild = Type.Object(
     started_at: Type.Integer({ description: 'When JetStream stored the start, ms since 1970.' }),
     deadline: Type.Integer({ description: 'When the build ends if nobody finishes it, ms since 1970.' }),
   },
-  { additionalProperties: false },
+  closed,
 );
 export type AdmittedBuild = Static<typeof AdmittedBuild>;
 
 /** `build.running`, on LIFECYCLE: a build is on record as running. */
 export const BuildRunning = Type.Object(
   { ...Envelope('dev.mayfly.build.running'), data: AdmittedBuild },
-  { additionalProperties: false },
+  closed,
 );
 export type BuildRunning = Static<typeof BuildRunning>;
 
@@ -150,10 +152,10 @@ export const BuildFinal = Type.Object(
           Type.Integer({ description: 'Sequence of its start in BUILDS, if that was seen.' }),
         ),
       },
-      { additionalProperties: false },
+      closed,
     ),
   },
-  { additionalProperties: false },
+  closed,
 );
 export type BuildFinal = Static<typeof BuildFinal>;
 
@@ -164,9 +166,10 @@ export const TokenGrant = Type.Object(
     data: Type.Object({
       id: BuildId,
       attempt: Type.Integer({ minimum: 1 }),
-      id_tokens: Type.Record(VariableName, Type.String()),
+      id_tokens: Type.Record(VariableName, Type.String(), closed),
       id_token_errors: Type.Optional(
         Type.Record(VariableName, Type.Object({ error: Type.String(), error_description: Type.String() }), {
+          additionalProperties: false,
           description: 'Why a declared token was not issued.',
         }),
       ),
@@ -178,14 +181,14 @@ export const TokenGrant = Type.Object(
       deadline: Type.Integer({ description: 'When the build ends at the latest, s since 1970.' }),
     }),
   },
-  { additionalProperties: false },
+  closed,
 );
 export type TokenGrant = Static<typeof TokenGrant>;
 
 /** `ci.<source>.grant`: a CI asks again for the grant of a running build. */
 export const GrantRequest = Type.Object(
   { id: BuildId, attempt: Type.Optional(Type.Integer({ minimum: 1, maximum: 65535 })) },
-  { additionalProperties: false },
+  closed,
 );
 export type GrantRequest = Static<typeof GrantRequest>;
 

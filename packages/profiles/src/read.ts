@@ -1,6 +1,8 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { POLICY_DEFAULTS, type Policy } from '@mayfly/contracts/policy';
 import { compileProfile, ProfileError } from './compile.ts';
 import type { Profile } from './profile.ts';
 
@@ -12,11 +14,40 @@ export const PROFILES_DIR = fileURLToPath(new URL('../profiles/', import.meta.ur
  * there, is faulty, or holds a profile of another name.
  */
 export async function readProfile(dir: string, name: string): Promise<Profile> {
-  if (!/^[a-z0-9][a-z0-9-]{0,63}$/.test(name)) throw new ProfileError([`${name}: is no name of a profile`]);
-  const file = join(dir, `${name}.yaml`);
+  const file = fileOf(dir, name);
   const text = await readFile(file, 'utf8').catch(() => {
     throw new ProfileError([`${file}: cannot be read`]);
   });
+  return named(name, text, file);
+}
+
+/**
+ * Takes a directory and the policy; gives every profile that the policy names, by its name, without those that there are
+ * not. Throws a TypeError that names every fault of every profile in one line.
+ */
+export function readProfiles(dir: string, policy: Policy): ReadonlyMap<string, Profile> {
+  const names = Object.values(policy.sources).map(({ profile }) => profile ?? POLICY_DEFAULTS.profile);
+  const profiles = new Map<string, Profile>();
+  const faults: string[] = [];
+  for (const name of new Set(names)) {
+    const file = fileOf(dir, name);
+    if (!existsSync(file)) continue;
+    try {
+      profiles.set(name, named(name, readFileSync(file, 'utf8'), file));
+    } catch (error) {
+      faults.push(...(error instanceof ProfileError ? error.faults : [`${file}: cannot be read`]));
+    }
+  }
+  if (faults.length > 0) throw new TypeError(faults.join('; '));
+  return profiles;
+}
+
+function fileOf(dir: string, name: string): string {
+  if (!/^[a-z0-9][a-z0-9-]{0,63}$/.test(name)) throw new ProfileError([`${name}: is no name of a profile`]);
+  return join(dir, `${name}.yaml`);
+}
+
+function named(name: string, text: string, file: string): Profile {
   const profile = compileProfile(text, file);
   if (profile.name !== name)
     throw new ProfileError([`${file}:1: name: must be ${name}, as the file is called`]);

@@ -155,6 +155,9 @@ async function consumeForEver(
   }
 }
 
+/** Longest pause before a message that failed is delivered again, ms: how soon work goes on once what failed is back. */
+const MAX_BACKOFF_MS = 1000;
+
 async function fail(message: JsMsg, error: unknown, reject: Listening['reject'], log: Logger): Promise<void> {
   const tries = message.info.deliveryCount;
   if (!isRedelivered(error)) {
@@ -164,7 +167,7 @@ async function fail(message: JsMsg, error: unknown, reject: Listening['reject'],
   }
   const level = error instanceof ServiceError ? 'warn' : 'error';
   log[level]({ err: error, seq: message.seq, tries }, 'event failed');
-  message.nak(Math.min(250 * 2 ** Math.min(tries, 10), 10_000));
+  message.nak(Math.min(50 * 2 ** Math.min(tries, 10), MAX_BACKOFF_MS));
 }
 
 /**

@@ -18,7 +18,7 @@ export const MAX_BODY_BYTES = 16 * 1024;
 export const RETRY_AFTER_SECONDS = 1;
 
 /** How long a client may take to send its headers, and how often that is looked at, ms. */
-const SLOW_CLIENTS = { headersTimeout: 5000, connectionsCheckingInterval: 1000 };
+const SLOW_CLIENTS = { headersTimeout: 3000, connectionsCheckingInterval: 1000 };
 
 /** Takes a logger and the listener's settings; gives an HTTP server that answers errors in the shape of RFC 6749 §5.2. */
 export function createHttp(log: Logger, { TLS_CERT_FILE, TLS_KEY_FILE }: Listener = {}): FastifyInstance {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { Fault } from '@mayfly/contracts/check';
 import { checkPolicy, type Policy } from '@mayfly/contracts/policy';
 import { LineCounter, type ParsedNode, parseDocument } from 'yaml';
 
@@ -21,14 +22,34 @@ export function parsePolicy(text: string, file: string): Policy {
   const value: unknown = document.toJS();
   const faults = checkPolicy.faults(value);
   if (faults.length === 0 && checkPolicy.is(value)) return value;
+  throw new TypeError(describe(faults, file, document.contents, lines));
+}
+
+/**
+ * Takes the path of mayfly.yaml and what a service found in it that cannot work. Throws a TypeError that names every
+ * fault with its line, if there is one.
+ */
+export function refuseFaults(file: string, faults: readonly Fault[]): void {
+  if (faults.length === 0) return;
+  const lines = new LineCounter();
+  const { contents } = parseDocument(readFileSync(file, 'utf8'), { lineCounter: lines });
+  throw new TypeError(describe(faults, file, contents, lines));
+}
+
+function describe(
+  faults: readonly Fault[],
+  file: string,
+  contents: ParsedNode | null,
+  lines: LineCounter,
+): string {
   const named = faults.map(({ at, message }) => {
     const path = at
       .split('/')
       .slice(1)
       .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
-    return `${file}:${lineOf(document.contents, path, lines)}: ${path.join('.') || 'the file'} ${message}`;
+    return `${file}:${lineOf(contents, path, lines)}: ${path.join('.') || 'the file'} ${message}`;
   });
-  throw new TypeError(named.join('; '));
+  return named.join('; ');
 }
 
 function lineOf(contents: ParsedNode | null, path: string[], lines: LineCounter): number {

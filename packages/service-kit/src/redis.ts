@@ -6,6 +6,8 @@ export type RedisLink = {
   redis: Redis;
   /** The `run_id` of the Redis process at the other end; undefined while there is no connection or it has not said. */
   runId(): string | undefined;
+  /** A number that is another after each reconnect. */
+  connection(): number;
 };
 
 type Address = {
@@ -44,16 +46,16 @@ export function openRedis(
     reconnectOnError: (error) => (/READONLY|LOADING|MASTERDOWN/.test(error.message) ? 1 : false),
   });
   redis.on('error', (error: Error) => log.warn({ err: error.message }, 'redis error'));
-  const runId = watchRunId(redis, log);
+  const watched = watchRunId(redis, log);
   const ping = setInterval(() => void redis.ping().catch(() => undefined), 2000);
   resources.defer(() => {
     clearInterval(ping);
     redis.disconnect();
   });
-  return { redis, runId };
+  return { redis, ...watched };
 }
 
-function watchRunId(redis: Redis, log: Logger): RedisLink['runId'] {
+function watchRunId(redis: Redis, log: Logger): Pick<RedisLink, 'runId' | 'connection'> {
   let known: string | undefined;
   let connection = 0;
   redis.on('close', () => {
@@ -68,5 +70,5 @@ function watchRunId(redis: Redis, log: Logger): RedisLink['runId'] {
     if (known) log.info({ runId: known }, 'redis ready');
     else redis.disconnect(true);
   });
-  return () => known;
+  return { runId: () => known, connection: () => connection };
 }

@@ -12,8 +12,8 @@ type Lifecycle = {
   bus: Bus;
   policy: Policy;
   recorder: Recorder;
-  /** Resolves when the projection may be written to. */
-  prepared(): Promise<void>;
+  /** Throws while the projection cannot be written to. */
+  assertPrepared(): void;
   counter: Counter<'outcome'>;
 };
 
@@ -28,7 +28,7 @@ export async function listenToBuilds(
 ): Promise<void> {
   const { bus, policy, recorder, counter } = lifecycle;
   const handle = async (message: JsMsg) => {
-    await lifecycle.prepared();
+    lifecycle.assertPrepared();
     const outcome = await record(admit(storedEvent(message), policy), recorder);
     counter.inc({ outcome });
   };

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import type { BuildWriter } from '@mayfly/build-store/writer';
+import type { MarkKeeper } from '@mayfly/build-store/mark-keeper';
+import { ServiceError } from '@mayfly/contracts/errors';
 import type { Logger } from 'pino';
-import { type Progress, replayFrom } from './progress.ts';
+import { type Held, type Progress, replayFrom } from './progress.ts';
 
 type Projection = {
-  writer: BuildWriter;
+  marks: MarkKeeper;
   runId(): string | undefined;
+  connection(): number;
   /** Asks JetStream how far the stream and its consumers are. */
   progress(): Promise<Progress>;
   /** Replays BUILDS from a sequence to another into the projection; calls `beat` now and then. */
@@ -14,8 +16,8 @@ type Projection = {
 
 /** How the projection is. */
 export type Freshness = {
-  /** Resolves when the projection may be written to: when the functions are loaded in the Redis process at hand. */
-  prepared(): Promise<void>;
+  /** Throws `temporarily_unavailable` until the functions are loaded in the Redis process at hand. */
+  assertPrepared(): void;
   /** Says whether the last proof succeeded. */
   isFresh(): boolean;
 };
@@ -32,6 +34,7 @@ const MAX_LAG_MS = 2000;
 export function keepFresh(projection: Projection, stopping: AbortSignal, log: Logger): Freshness {
   const owner = randomUUID();
   let preparedFor: string | undefined;
+  let provenConnection: number | undefined;
   let isFresh = false;
   let complained = '';
   const complain = (error: unknown) => {
@@ -44,10 +47,14 @@ export function keepFresh(projection: Projection, stopping: AbortSignal, log: Lo
     const runId = projection.runId();
     if (!runId) return false;
     if (preparedFor !== runId) {
-      await projection.writer.prepare();
+      await projection.marks.prepare();
       preparedFor = runId;
     }
-    return await prove(projection, runId, owner, log);
+    const connection = projection.connection();
+    const isProven = provenConnection === connection;
+    const { isRebuilt, isProof } = await prove(projection, { runId, isProven }, owner, log);
+    if (isRebuilt) provenConnection = connection;
+    return isProof;
   };
   const loop = async () => {
     while (!stopping.aborted) {
@@ -60,33 +67,42 @@ export function keepFresh(projection: Projection, stopping: AbortSignal, log: Lo
   };
   loop().catch((error: unknown) => log.error({ err: error }, 'freshness failed'));
   return {
-    prepared: () => until(() => preparedFor !== undefined && preparedFor === projection.runId()),
+    assertPrepared() {
+      if (preparedFor !== undefined && preparedFor === projection.runId()) return;
+      throw new ServiceError('temporarily_unavailable', 'the projection cannot be written to yet');
+    },
     isFresh: () => isFresh,
   };
 }
 
-async function prove(projection: Projection, runId: string, owner: string, log: Logger): Promise<boolean> {
-  const { writer } = projection;
-  const mark = await writer.readMark();
+async function prove(
+  projection: Projection,
+  held: Pick<Held, 'runId' | 'isProven'>,
+  owner: string,
+  log: Logger,
+): Promise<{ isRebuilt: boolean; isProof: boolean }> {
+  const { marks } = projection;
+  const read = await marks.readMark();
   const progress = await projection.progress();
-  const from = replayFrom(mark, runId, progress);
-  const proof = { stream: progress.stream, runId, firstSeq: progress.firstSeq };
+  const { stream, firstSeq, startsFloor, endsFloor, oldestEndAt } = progress;
+  const from = replayFrom({ ...held, ...read }, progress);
   if (from !== undefined) {
-    if (!(await writer.holdRebuild(owner))) return false;
-    if (mark?.stream !== progress.stream) await writer.clear();
+    if (!(await marks.holdRebuild(owner))) return { isRebuilt: false, isProof: false };
+    if (read.mark?.stream !== stream) await marks.clear();
     await rebuild(projection, from, progress, owner, log);
   }
-  if (progress.oldestEndAt !== undefined && Date.now() - progress.oldestEndAt > MAX_LAG_MS) return false;
-  const { startsFloor, endsFloor } = progress;
-  const isWritten = await writer.writeMark(owner, { ...proof, startsFloor, endsFloor });
-  if (from !== undefined) await writer.releaseRebuild();
-  return isWritten;
+  // Data that is complete up to its floors is worth a mark though it is not fresh: it need not be replayed again.
+  const isProof = oldestEndAt === undefined || Date.now() - oldestEndAt <= MAX_LAG_MS;
+  const mark = { stream, runId: held.runId, firstSeq, startsFloor, endsFloor };
+  const isWritten = await marks.writeMark(owner, mark, isProof);
+  if (from !== undefined) await marks.releaseRebuild();
+  return { isRebuilt: isWritten, isProof: isProof && isWritten };
 }
 
 async function rebuild(projection: Projection, from: number, progress: Progress, owner: string, log: Logger) {
   const started = performance.now();
   const hold = async () => {
-    if (!(await projection.writer.holdRebuild(owner)))
+    if (!(await projection.marks.holdRebuild(owner)))
       throw new Error('another replica took over the rebuild');
   };
   const isEmpty = progress.lastSeq === 0 || from > progress.lastSeq;
@@ -95,10 +111,6 @@ async function rebuild(projection: Projection, from: number, progress: Progress,
     { from, to: progress.lastSeq, events, ms: Math.round(performance.now() - started) },
     'projection rebuilt',
   );
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 function pause(ms: number, stopping: AbortSignal): Promise<void> {

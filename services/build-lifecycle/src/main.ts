@@ -1,3 +1,4 @@
+import { markKeeper } from '@mayfly/build-store/mark-keeper';
 import { buildWriter } from '@mayfly/build-store/writer';
 import { buildsRetentionMs } from '@mayfly/contracts/retention';
 import { basicAuthentication } from '@mayfly/service-kit/basic-auth';
@@ -33,7 +34,7 @@ await run(
     return { ...config, policy, authenticate: basicAuthentication(secrets) };
   },
   async ({ policy, authenticate, ...config }, { log, resources, ops, stopping }) => {
-    const { redis, runId } = openRedis(config, COMMAND_TIMEOUT_MS, resources, log);
+    const { redis, runId, connection } = openRedis(config, COMMAND_TIMEOUT_MS, resources, log);
     const bus = await openBus(config, 'build-lifecycle', resources, log);
     const jsm = await jetstreamManager(bus.nats, { checkAPI: false, timeout: 2000 });
     const writer = buildWriter(redis);
@@ -41,8 +42,9 @@ await run(
     const recording = { writer, retentionMs: buildsRetentionMs(policy), heartbeatMs, now: Date.now };
     const freshness = keepFresh(
       {
-        writer,
+        marks: markKeeper(redis),
         runId,
+        connection,
         progress: () => readProgress(bus.nats, jsm),
         replay: (from, to, beat) => replay({ js: bus.js, jsm }, { ...recording, policy }, { from, to }, beat),
       },
@@ -73,7 +75,11 @@ await run(
       log,
     );
     const recorder = { ...recording, announce };
-    await listenToBuilds({ bus, policy, recorder, prepared: freshness.prepared, counter }, resources, log);
+    await listenToBuilds(
+      { bus, policy, recorder, assertPrepared: freshness.assertPrepared, counter },
+      resources,
+      log,
+    );
 
     const http = createHttp(log, config);
     eventRoutes(http, { js: bus.js, policy, authenticate, now: Date.now });

@@ -1,4 +1,5 @@
 import type { Mark } from '@mayfly/build-store/layout';
+import { FRESH_MS } from '@mayfly/build-store/reader';
 import { CONSUMERS, STREAMS } from '@mayfly/contracts/bus';
 import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -31,10 +32,20 @@ export async function readProgress(nats: NatsConnection, jsm: JetStreamManager):
   };
 }
 
-/** Takes the mark of a Redis process and the progress; gives the first sequence to replay, undefined where nothing is. */
-export function replayFrom(mark: Mark | undefined, runId: string, progress: Progress): number | undefined {
+/**
+ * What is known of the Redis process at hand: its mark, its time (ms), its id, and whether we proved it fresh before
+ * over this very connection.
+ */
+export type Held = { mark: Mark | undefined; now: number; runId: string; isProven: boolean };
+
+/**
+ * Gives the first sequence to replay before the projection of a Redis process can be believed; undefined where nothing
+ * need be. Whatever was acknowledged after the mark may have been recorded in another process than this one: unless we
+ * proved this one ourselves and were connected to no other since, or somebody marked it within the last two seconds.
+ */
+export function replayFrom({ mark, now, runId, isProven }: Held, progress: Progress): number | undefined {
   if (mark?.stream !== progress.stream) return progress.firstSeq;
-  if (mark.runId === runId) return undefined;
+  if (mark.runId === runId && (isProven || now - mark.at < FRESH_MS)) return undefined;
   return Math.max(Math.min(mark.startsFloor, mark.endsFloor) + 1, progress.firstSeq);
 }
 

@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { buildReader } from '@mayfly/build-store/reader';
 import { POLICY_DEFAULTS } from '@mayfly/contracts/policy';
-import { readProfile } from '@mayfly/profiles/read';
+import { policyFaults } from '@mayfly/profiles/policy-faults';
+import type { Profile } from '@mayfly/profiles/profile';
+import { readProfiles } from '@mayfly/profiles/read';
 import { basicAuthentication } from '@mayfly/service-kit/basic-auth';
 import { openBus } from '@mayfly/service-kit/bus';
 import { readEnv, readSecrets } from '@mayfly/service-kit/config';
 import { createHttp } from '@mayfly/service-kit/http';
-import { readPolicy } from '@mayfly/service-kit/policy';
+import { readPolicy, refuseFaults } from '@mayfly/service-kit/policy';
 import { openRedis } from '@mayfly/service-kit/redis';
 import { run } from '@mayfly/service-kit/run';
 import { Counter } from 'prom-client';
@@ -27,6 +29,8 @@ await run(
   () => {
     const config = readEnv(Config, process.env);
     const policy = readPolicy(config.MAYFLY_CONFIG);
+    const profiles = readProfiles(config.PROFILES_DIR, policy);
+    refuseFaults(config.MAYFLY_CONFIG, policyFaults(policy, profiles));
     const requestUrl = config.REQUEST_URL ?? policy.request_url ?? policy.base_url;
     if (!requestUrl)
       throw new TypeError('settings: request_url or base_url in mayfly.yaml, or REQUEST_URL, must be set');
@@ -36,6 +40,7 @@ await run(
     return {
       ...config,
       policy,
+      profiles,
       baseUrl,
       requestUrl,
       authenticate: basicAuthentication(secrets),
@@ -43,16 +48,14 @@ await run(
     };
   },
   async (
-    { policy, baseUrl, requestUrl, authenticate, requestTokenKeys, ...config },
+    { policy, profiles, baseUrl, requestUrl, authenticate, requestTokenKeys, ...config },
     { log, resources, ops },
   ) => {
     const sources: Issuer['sources'] = new Map(
-      await Promise.all(
-        Object.entries(policy.sources).map(async ([name, source]) => {
-          const profile = await readProfile(config.PROFILES_DIR, source.profile ?? POLICY_DEFAULTS.profile);
-          return [name, { policy: source, profile }] as const;
-        }),
-      ),
+      Object.entries(policy.sources).map(([name, source]) => [
+        name,
+        { policy: source, profile: profiles.get(source.profile ?? POLICY_DEFAULTS.profile) as Profile },
+      ]),
     );
     const counter = new Counter({
       name: 'mayfly_tokens_issued_total',

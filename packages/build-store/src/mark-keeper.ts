@@ -1,0 +1,67 @@
+import { ServiceError } from '@mayfly/contracts/errors';
+import type { Redis } from 'ioredis';
+import { guarded } from './guarded.ts';
+import { CHECKS_KEY, MARK_KEY, type Mark, REBUILDING_KEY, readMark } from './layout.ts';
+import { LIBRARY } from './library.ts';
+
+/** Keeps the mark of freshness, and the right to rebuild what it marks. */
+export type MarkKeeper = {
+  /** Loads the functions; needed once after each connection. Throws where Redis would evict builds. */
+  prepare(): Promise<void>;
+  /** Gives the mark, and Redis's time (ms). */
+  readMark(): Promise<{ mark: Mark | undefined; now: number }>;
+  /**
+   * Writes the mark: with Redis's own time where it is proof of freshness, with none where it only says how far the data
+   * is. Does not where another owner is rebuilding, or the data was lost meanwhile; says whether it did.
+   */
+  writeMark(owner: string, mark: Omit<Mark, 'at'>, isProof: boolean): Promise<boolean>;
+  /** Says whether `owner` may rebuild now; the right lasts 15 s, and longer when asked for again. */
+  holdRebuild(owner: string): Promise<boolean>;
+  /** Gives the right back. */
+  releaseRebuild(): Promise<void>;
+  /** Forgets every build and the mark: for another stream than the one they came from. */
+  clear(): Promise<void>;
+};
+
+// As long as this, other replicas wait for one that died while it rebuilt.
+const REBUILD_HELD_MS = 5000;
+
+/** Takes a connection to Redis; gives the keeper of the mark over it. Throws `temporarily_unavailable` where Redis fails. */
+export function markKeeper(redis: Redis): MarkKeeper {
+  return {
+    async prepare() {
+      const memory = await guarded(redis.info('memory'));
+      if (!/^maxmemory_policy:noeviction\b/m.test(memory)) {
+        throw new ServiceError('temporarily_unavailable', 'redis must be set to maxmemory-policy noeviction');
+      }
+      await guarded(redis.function('LOAD', 'REPLACE', LIBRARY));
+    },
+    async readMark() {
+      const reply = await guarded(redis.fcall_ro('build_read', 2, MARK_KEY, MARK_KEY));
+      const [text, , seconds, micros] = reply as [string | null, string | null, string, string];
+      return { mark: readMark(text), now: Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) };
+    },
+    async writeMark(owner, { stream, runId, startsFloor, endsFloor, firstSeq }, isProof) {
+      const args = [owner, isProof ? 1 : 0, stream, runId, startsFloor, endsFloor, firstSeq];
+      return (await guarded(redis.fcall('mark_write', 2, MARK_KEY, REBUILDING_KEY, ...args))) === 1;
+    },
+    async holdRebuild(owner) {
+      const taken = await guarded(redis.set(REBUILDING_KEY, owner, 'PX', REBUILD_HELD_MS, 'NX'));
+      if (taken === 'OK') return true;
+      if ((await guarded(redis.get(REBUILDING_KEY))) !== owner) return false;
+      await guarded(redis.set(REBUILDING_KEY, owner, 'PX', REBUILD_HELD_MS));
+      return true;
+    },
+    async releaseRebuild() {
+      await guarded(redis.unlink(REBUILDING_KEY));
+    },
+    async clear() {
+      await guarded(redis.unlink(MARK_KEY, CHECKS_KEY));
+      for (const match of ['build:*', 'status:*']) {
+        for await (const keys of redis.scanStream({ match, count: 1000 })) {
+          if (keys.length > 0) await guarded(redis.unlink(...(keys as string[])));
+        }
+      }
+    },
+  };
+}
