@@ -19,6 +19,8 @@ export type Ci = AsyncDisposable & {
   askGrant(id: string, attempt?: number): Promise<TokenGrant | undefined>;
   /** Everything that was heard on `tokens.<source>.>` so far, oldest first. */
   grants: TokenGrant[];
+  /** Gives the first grant of this build that was heard, at once. */
+  take(id: string): TokenGrant | undefined;
   /** Waits until a grant of this build was heard. */
   heard(id: string): Promise<TokenGrant>;
 };
@@ -45,8 +47,13 @@ export async function connectCi(system: TestSystem, source = 'acme'): Promise<Ci
   });
   const js = jetstream(nats);
   const grants: TokenGrant[] = [];
+  const byBuild = new Map<string, TokenGrant>();
   nats.subscribe(EVENT_NAMES.tokens(source, '*'), {
-    callback: (_error, message) => void grants.push(checkTokenGrant.parse(message.json())),
+    callback: (_error, message) => {
+      const grant = checkTokenGrant.parse(message.json());
+      grants.push(grant);
+      if (!byBuild.has(grant.data.id)) byBuild.set(grant.data.id, grant);
+    },
   });
   await nats.flush();
   const publish: Ci['publish'] = (eventName, body, msgID = randomUUID()) =>
@@ -68,6 +75,7 @@ export async function connectCi(system: TestSystem, source = 'acme'): Promise<Ci
       const body: unknown = answer.json();
       return checkTokenGrant.is(body) ? body : undefined;
     },
+    take: (id) => byBuild.get(id),
     heard: (id) => eventually(() => grants.find((grant) => grant.data.id === id), `a grant of ${id}`),
     [Symbol.asyncDispose]: () => nats.close(),
   };

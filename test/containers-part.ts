@@ -1,6 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { containerUser } from '@mayfly/infra/container-places';
-import { type ContainerRuntimeClient, getContainerRuntimeClient, type StartedNetwork } from 'testcontainers';
+import {
+  type ContainerRuntimeClient,
+  getContainerRuntimeClient,
+  ImageName,
+  type StartedNetwork,
+} from 'testcontainers';
 import { ourLabels } from './containers-leftovers.ts';
 import type { Plan } from './containers-plan.ts';
 import { SealedContainer } from './containers-sealed.ts';
@@ -25,6 +30,7 @@ const KILLED = 137;
 /** Takes the network and what the container is made from; gives the part, which is not started yet. */
 export function partIn(network: StartedNetwork, plan: Plan): Part {
   let container: Container | undefined;
+  let creating: Promise<Container> | undefined;
   const there = () => {
     if (!container) throw new Error(`${plan.name} was never started`);
     return container;
@@ -32,7 +38,8 @@ export function partIn(network: StartedNetwork, plan: Plan): Part {
   return {
     async start() {
       if (container) await container.start();
-      else container = await create(network, plan);
+      creating ??= create(network, plan);
+      container = await creating;
       await untilReady(container, plan);
     },
     async kill() {
@@ -47,11 +54,19 @@ export function partIn(network: StartedNetwork, plan: Plan): Part {
     pause: async () => void (await there().pause()),
     resume: async () => void (await there().unpause()),
     log: () => logOf(there()),
-    remove: async () => void (await container?.remove({ force: true, v: true })),
+    async remove() {
+      // Where another part could not start, this one may be on its way still.
+      const created = await creating?.catch(() => undefined);
+      await created?.remove({ force: true, v: true });
+    },
   };
 }
 
 async function create(network: StartedNetwork, plan: Plan): Promise<Container> {
+  const client = await getContainerRuntimeClient();
+  await client.image.pull(ImageName.fromString(plan.image)).catch((cause: unknown) => {
+    throw new Error(`there is no image ${plan.image} here, and it cannot be pulled`, { cause });
+  });
   const { uid, gid } = containerUser();
   const started = await new SealedContainer(plan.image, plan)
     .withUser(`${uid}:${gid}`)
@@ -62,8 +77,7 @@ async function create(network: StartedNetwork, plan: Plan): Promise<Container> {
     .withEnvironment(plan.environment)
     .withBindMounts(plan.mounts)
     .start();
-  const { container } = await getContainerRuntimeClient();
-  return container.getById(started.getId());
+  return client.container.getById(started.getId());
 }
 
 async function untilReady(container: Container, { name, isReady }: Plan): Promise<void> {

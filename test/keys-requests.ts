@@ -67,9 +67,10 @@ export async function command(
   operator: NatsConnection,
   verb: 'list' | 'rotate' | 'revoke',
   fields: object = {},
+  timeout = 5000,
 ): Promise<KeysAnswer> {
   const body = JSON.stringify({ type: `dev.mayfly.admin.keys.${verb}`, by: 'test', ...fields });
-  const message = await operator.request(EVENT_NAMES.adminKeys(verb), body, { timeout: 5000 });
+  const message = await operator.request(EVENT_NAMES.adminKeys(verb), body, { timeout });
   return checkKeysAnswer.parse(message.json<unknown>());
 }
 

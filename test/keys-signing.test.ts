@@ -1,6 +1,7 @@
 import { issuerUrl } from '@mayfly/contracts/issuer-url';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { createLocalJWKSet, jwtVerify } from 'jose';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   idTokenClaims,
   readKeySet,
@@ -9,14 +10,18 @@ import {
   signStatusList,
   statusListClaims,
 } from './keys-requests.ts';
-import { keysSystem } from './keys-system.ts';
+import { type KeysSystem, keysSystem } from './keys-system.ts';
+
+let system: KeysSystem;
+let issuer: NatsConnection;
+let publisher: NatsConnection;
+beforeAll(async () => {
+  system = await keysSystem();
+  [issuer, publisher] = await Promise.all([system.connectAs('issuer'), system.connectAs('jwks-publisher')]);
+});
+afterAll(() => system[Symbol.asyncDispose]());
 
 test('jose verifies every kind of signature, single and in batches, against the published key set', async () => {
-  await using system = await keysSystem();
-  const [issuer, publisher] = await Promise.all([
-    system.connectAs('issuer'),
-    system.connectAs('jwks-publisher'),
-  ]);
   const keySet = createLocalJWKSet({ keys: (await readKeySet(publisher)).keys });
   const iss = issuerUrl(system.baseUrl, 'acme');
 
@@ -42,8 +47,6 @@ test('jose verifies every kind of signature, single and in batches, against the 
 });
 
 test('a status list is signed only for its own source, for an hour at most, and with nothing else in it', async () => {
-  await using system = await keysSystem();
-  const publisher = await system.connectAs('jwks-publisher');
   const good = statusListClaims(system.baseUrl);
   const bad = [
     { ...good, sub: good.sub.replace('acme', 'other') },
@@ -61,12 +64,6 @@ test('a status list is signed only for its own source, for an hour at most, and 
 });
 
 test('the issuer has no status list signed, and jwks-publisher no ID token', async () => {
-  await using system = await keysSystem();
-  const [issuer, publisher] = await Promise.all([
-    system.connectAs('issuer'),
-    system.connectAs('jwks-publisher'),
-  ]);
-
   await expect(signStatusList(issuer, statusListClaims(system.baseUrl))).rejects.toThrow(/permission/i);
   await expect(signIdToken(publisher)).rejects.toThrow(/permission/i);
 });

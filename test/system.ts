@@ -18,6 +18,8 @@ export type Wanted = {
   /** Which nats-server; the one that `npm start` would take if left out. */
   nats?: '2.10' | '2.15';
   environment?: Partial<Record<ServiceName, Record<string, string>>>;
+  /** Ports that are chosen already, by name. */
+  ports?: Record<string, number>;
 };
 
 /** A whole Mayfly of a test's own, on free ports: processes here, or containers. */
@@ -89,6 +91,7 @@ async function startProcesses(options: EngineOptions): Promise<TestSystem> {
   const cache = join(root, '.cache', 'servers');
   const found = await findServers({ cache, say: quiet });
   const servers = nats === '2.15' ? { ...found, nats: await fetchNats('forky', cache, quiet) } : found;
+  if (options.ports) writeFileSync(join(dir, 'ports.json'), JSON.stringify(options.ports));
   const supervised = processes(dir, quiet);
   await supervised.endLeftovers();
   const dispose = async () => {

@@ -1,5 +1,13 @@
 /** What each way to fail means to the shell; everything else is the exit code of the command that was run. */
-export const EXIT_CODES = { usage: 2, configuration: 3, refused: 4, unreachable: 5, masking: 6 } as const;
+export const EXIT_CODES = {
+  usage: 2,
+  configuration: 3,
+  refused: 4,
+  unreachable: 5,
+  masking: 6,
+  notRun: 126,
+  notFound: 127,
+} as const;
 
 /** A way to fail that has an exit code of its own. */
 export type Failure = keyof typeof EXIT_CODES;

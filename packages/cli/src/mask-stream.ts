@@ -1,5 +1,6 @@
 import { Transform } from 'node:stream';
 import { CommandError } from './exit-codes.ts';
+import type { LeakWatch } from './leak-watch.ts';
 import { createMasker } from './mask.ts';
 import type { SecretBook } from './secret-book.ts';
 
@@ -7,12 +8,14 @@ import type { SecretBook } from './secret-book.ts';
 const SHORT_WAIT_MS = 5;
 
 /** Makes the stream between a step's output and ours; if anything goes wrong it ends with an error and shows nothing. */
-export function maskStream(book: SecretBook): Transform {
+export function maskStream(book: SecretBook, watch: LeakWatch): Transform {
   const masker = createMasker(book.index);
   let timer: NodeJS.Timeout | undefined;
   const guarded = (act: () => Buffer): Buffer => {
     try {
-      return act();
+      const output = act();
+      watch.see(output);
+      return output;
     } catch (cause) {
       throw new CommandError('masking', 'the output cannot be masked any more: it stops here', { cause });
     }
@@ -31,7 +34,9 @@ export function maskStream(book: SecretBook): Transform {
     flush(done) {
       clearTimeout(timer);
       try {
-        done(null, guarded(masker.end));
+        const output = guarded(masker.end);
+        watch.end();
+        done(null, output);
       } catch (error) {
         done(error as Error);
       }

@@ -1,0 +1,54 @@
+/** What `mayfly exec --help` prints. */
+export const EXEC_HELP = `Run a command with the tokens of its build.
+
+  mayfly exec [OPTIONS] -- COMMAND [ARGUMENTS]
+
+Each token that the build declares is in a variable and in a file that is kept fresh while the command runs.
+Tokens and secrets are masked in what the command prints. Signals, standard input and the exit code pass through.
+
+Where the tokens come from (the first that is there)
+  --grant FILE                  the grant as the CI received it; - reads it from standard input
+  MAYFLY_ID_TOKEN_REQUEST_URL, MAYFLY_ID_TOKEN_REQUEST_TOKEN
+  ACTIONS_ID_TOKEN_REQUEST_URL, ACTIONS_ID_TOKEN_REQUEST_TOKEN
+  VELA_ID_TOKEN_REQUEST_URL, VELA_ID_TOKEN_REQUEST_TOKEN
+
+Options (and the variable that can stand for one)
+  --id-token NAME=AUDIENCE      one more token, as $NAME and $NAME_FILE; may be repeated
+  --mask NAME                   mask the value of this variable; at least 8 characters; may be repeated
+  --no-mask                     mask nothing, and hand the terminal itself to the command
+  --timeout SECONDS             how long to try to reach the issuer; 15 if left out
+  --aws-audience AUDIENCE       a token for AWS (MAYFLY_AWS_AUDIENCE); sts.amazonaws.com with --aws-role
+  --aws-role ARN                the role to take (AWS_ROLE_ARN)
+  --aws-session-name NAME       the name of the session (AWS_ROLE_SESSION_NAME); mayfly-BUILD if left out
+  --google-provider NAME        a token for Google Cloud (MAYFLY_GOOGLE_PROVIDER):
+                                projects/N/locations/global/workloadIdentityPools/P/providers/P
+  --google-audience AUDIENCE    its audience (MAYFLY_GOOGLE_AUDIENCE); the provider if left out
+  --google-service-account EMAIL  the account to act as (MAYFLY_GOOGLE_SERVICE_ACCOUNT)
+  --google-token-url URL        where it is exchanged; https://sts.googleapis.com/v1/token if left out
+  --google-executable           let Google's SDK run mayfly for each token, in place of the file
+  --azure                       a token for Azure, for audience api://AzureADTokenExchange
+  --azure-audience AUDIENCE     the same for another audience (MAYFLY_AZURE_AUDIENCE)
+
+Variables that the command gets; one that is set otherwise already stays as it is, with a warning
+  NAME, NAME_FILE               each declared token, and the path of its file
+  MAYFLY_ID_TOKEN_REQUEST_URL, MAYFLY_ID_TOKEN_REQUEST_TOKEN, and the same two as
+  ACTIONS_ID_TOKEN_REQUEST_URL, ACTIONS_ID_TOKEN_REQUEST_TOKEN and
+  VELA_ID_TOKEN_REQUEST_URL, VELA_ID_TOKEN_REQUEST_TOKEN: the way to more tokens
+  MAYFLY_MASK_SOCKET            where \`mayfly token\` has what it fetches masked
+  AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN, AWS_ROLE_SESSION_NAME    for AWS
+  GOOGLE_APPLICATION_CREDENTIALS, GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES    for Google Cloud
+  AZURE_FEDERATED_TOKEN_FILE    for Azure; AZURE_CLIENT_ID and AZURE_TENANT_ID pass through
+
+What is masked: tokens, the parts of a token, request tokens and secrets: as they are, reversed, in hex, escaped for a
+URL or for JSON, in base64 at any alignment and twice, in one line or wrapped. Text that may be the beginning of a
+secret waits for what follows.
+What is recognized but cannot be masked: a token spaced out, in base64 three times, compressed with gzip, or as a hex
+dump. It is reported, and every token of the build ends.
+What is not masked: a token that the command fetches itself by other means than \`mayfly token\`.
+
+Examples
+  mayfly exec -- ./deploy.sh
+  mayfly exec --aws-role arn:aws:iam::123456789012:role/deploy -- aws s3 ls
+  mayfly exec --grant - -- make publish < grant.json
+  mayfly exec --id-token VAULT_ID_TOKEN=https://vault.example --mask DB_PASSWORD -- ./migrate
+`;

@@ -1,0 +1,94 @@
+import { parseArgs } from 'node:util';
+import type { CloudOptions } from './clouds.ts';
+import { CommandError } from './exit-codes.ts';
+
+/** What `mayfly exec` was told. */
+export type ExecOptions = {
+  command: string[];
+  help: boolean;
+  grant: string | undefined;
+  /** Variable → audience, of tokens beside those that the build declares. */
+  idTokens: Record<string, string>;
+  /** Names of variables whose values are secrets. */
+  mask: string[];
+  noMask: boolean;
+  timeoutMs: number;
+  clouds: CloudOptions;
+};
+
+/** Takes the arguments of `mayfly exec`; throws where they cannot be meant. */
+export function parseExecOptions(args: readonly string[]): ExecOptions {
+  const split = args.indexOf('--');
+  const own = split < 0 ? args : args.slice(0, split);
+  const { values, positionals } = parseOwn(own);
+  const command = split < 0 ? [] : args.slice(split + 1);
+  if (positionals.length > 0) {
+    throw new CommandError(
+      'usage',
+      `${positionals[0]} does not stand behind --: mayfly exec -- COMMAND ARGUMENTS`,
+    );
+  }
+  if (command.length === 0 && values.help !== true) {
+    throw new CommandError('usage', 'no command: mayfly exec -- COMMAND ARGUMENTS');
+  }
+  const { grant, help = false, mask = [], 'id-token': idTokens = [], ...rest } = values;
+  const { timeout = '15', 'no-mask': noMask = false, ...clouds } = rest;
+  return {
+    command,
+    help,
+    grant,
+    mask,
+    noMask,
+    idTokens: Object.fromEntries(idTokens.map(nameAndAudience)),
+    timeoutMs: parseSeconds(timeout) * 1000,
+    clouds,
+  };
+}
+
+function parseOwn(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        help: { type: 'boolean', short: 'h' },
+        grant: { type: 'string' },
+        'id-token': { type: 'string', multiple: true },
+        mask: { type: 'string', multiple: true },
+        'no-mask': { type: 'boolean' },
+        timeout: { type: 'string' },
+        'aws-audience': { type: 'string' },
+        'aws-role': { type: 'string' },
+        'aws-session-name': { type: 'string' },
+        'google-provider': { type: 'string' },
+        'google-audience': { type: 'string' },
+        'google-service-account': { type: 'string' },
+        'google-token-url': { type: 'string' },
+        'google-executable': { type: 'boolean' },
+        azure: { type: 'boolean' },
+        'azure-audience': { type: 'string' },
+      },
+    });
+  } catch (cause) {
+    throw new CommandError('usage', `${(cause as Error).message.split('. ')[0]}: see mayfly exec --help`, {
+      cause,
+    });
+  }
+}
+
+function nameAndAudience(text: string): [string, string] {
+  const [, name, audience] = /^([A-Za-z_][A-Za-z0-9_]*)=(.+)$/.exec(text) ?? [];
+  if (!name || !audience) {
+    throw new CommandError(
+      'usage',
+      '--id-token takes NAME=AUDIENCE, such as --id-token VAULT_TOKEN=https://vault.example',
+    );
+  }
+  return [name, audience];
+}
+
+/** Takes a number of seconds as text; throws where it is none. */
+export function parseSeconds(text: string): number {
+  if (!/^[0-9]{1,9}$/.test(text)) throw new CommandError('usage', `${text} is no number of seconds`);
+  return Number(text);
+}

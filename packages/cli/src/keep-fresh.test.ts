@@ -1,0 +1,73 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { CommandError } from './exit-codes.ts';
+import { keepFresh, untilDue } from './keep-fresh.ts';
+import { eventually } from './run-in-test.ts';
+import { testToken } from './testing.ts';
+
+test('a token is replaced before 80 % of its life, whatever chance says and whenever it came', () => {
+  const iat = 1_000_000;
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 86_400 }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      fc.integer({ min: -600_000, max: 86_400_000 }),
+      (life, chance, late) => {
+        const now = iat * 1000 + late;
+        const due = untilDue(testTokenFor(iat, life), { now: () => now, random: () => chance });
+
+        expect(due).toBeGreaterThanOrEqual(0);
+        expect(due === 0 || now + due < (iat + life * 0.8) * 1000).toBe(true);
+        expect(due).toBeLessThan(life * 1000 * 0.8);
+      },
+    ),
+    { numRuns: 50 },
+  );
+});
+
+test('a clock that is far ahead of the issuer does not make us ask without end', async () => {
+  const stopped = new AbortController();
+  let asked = 0;
+  const kept = keepFresh(
+    { name: 'VAULT', audiences: ['v'], token: testToken() },
+    {
+      issue: async () => {
+        asked += 1;
+        return { token: testToken(), expiresAt: 0 };
+      },
+      replace: () => {},
+      warn: () => {},
+      signal: stopped.signal,
+      now: () => Date.now() + 3_600_000,
+      random: () => 0,
+    },
+  );
+
+  await eventually(() => asked === 1);
+  stopped.abort();
+  await kept;
+
+  expect(asked).toBe(1);
+});
+
+test('a refresh that the issuer refuses is told once, and is the last', async () => {
+  const lines: string[] = [];
+  const refused = new CommandError('refused', 'refused', { code: 'invalid_token' });
+  await keepFresh(
+    { name: 'VAULT', audiences: ['v'], token: testTokenFor(0, 1) },
+    {
+      issue: () => Promise.reject(refused),
+      replace: () => {},
+      warn: (line) => lines.push(line),
+      signal: new AbortController().signal,
+      now: Date.now,
+      random: Math.random,
+    },
+  );
+
+  expect(lines).toEqual(['VAULT could not be refreshed: refused']);
+});
+
+function testTokenFor(iat: number, life: number): string {
+  return testToken({ iat, exp: iat + life });
+}

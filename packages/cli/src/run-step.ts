@@ -1,0 +1,76 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { constants } from 'node:os';
+import type { Duplex, Readable, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { CommandError } from './exit-codes.ts';
+
+/** One command of a step, and how its output is guarded. */
+export type Step = {
+  command: readonly string[];
+  environment: NodeJS.ProcessEnv;
+  /** Whether standard input has been used up (for the grant): the command then gets none. */
+  isInputUsed: boolean;
+  /** Makes what its output and its errors go through; undefined gives the command our own. */
+  guard: ((output: Writable) => Duplex) | undefined;
+  outputs: { stdout: Writable; stderr: Writable };
+  /** Takes what to do with a signal that reaches us; gives how to stop. */
+  onSignal(handler: (signal: NodeJS.Signals) => void): void;
+};
+
+/** What a command started may hold its output open after it; that is not waited for longer than this. */
+const DRAINED_WITHIN_MS = 5_000;
+
+/** Runs a command; gives its exit code, 128 + n where a signal ended it. Throws where its output cannot be guarded. */
+export async function runStep(step: Step): Promise<number> {
+  const [file = '', ...args] = step.command;
+  const outlet = step.guard ? 'pipe' : 'inherit';
+  const child = spawn(file, args, {
+    env: step.environment,
+    stdio: [step.isInputUsed ? 'ignore' : 'inherit', outlet, outlet],
+  });
+  step.onSignal((signal) => child.kill(signal));
+  const flows = step.guard ? guardedFlows(child, step.guard, step.outputs) : [];
+  const flowing = Promise.all(flows);
+  flowing.catch(() => {});
+  const code = await exitOf(child, file);
+  const drained = await Promise.race([flowing, delay(DRAINED_WITHIN_MS, 'late' as const, { ref: false })]);
+  if (drained === 'late') {
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+  }
+  return code;
+}
+
+function guardedFlows(child: ChildProcess, guard: (output: Writable) => Duplex, outputs: Step['outputs']) {
+  return [flow(child.stdout, guard, outputs.stdout), flow(child.stderr, guard, outputs.stderr)];
+}
+
+async function flow(from: Readable | null, guard: (output: Writable) => Duplex, to: Writable): Promise<void> {
+  try {
+    if (from) await pipeline(from, guard(to), to, { end: false });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (error instanceof CommandError) throw error;
+    // Whoever read our output has gone, which the command will notice; or the command left others behind.
+    if (code === 'EPIPE' || code === 'ERR_STREAM_PREMATURE_CLOSE') return;
+    throw new CommandError('masking', `the output cannot be written (${code}): it stops here`, {
+      cause: error,
+    });
+  }
+}
+
+async function exitOf(child: ChildProcess, file: string): Promise<number> {
+  try {
+    const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+    return code ?? 128 + (signal ? constants.signals[signal] : 0);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    const missing = code === 'ENOENT';
+    throw new CommandError(
+      missing ? 'notFound' : 'notRun',
+      `${file} ${missing ? 'is not there' : `cannot be run (${code})`}: check the command`,
+    );
+  }
+}

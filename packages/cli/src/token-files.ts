@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { CommandError } from './exit-codes.ts';
+
+/** A private directory for the files of one step. */
+export type TokenFiles = {
+  directory: string;
+  /** Writes the file by rename, so that who reads it sees the old or the new one, whole. Gives its path. */
+  write(name: string, content: string): string;
+  /** Removes everything. */
+  remove(): void;
+};
+
+type Places = { runtimeDirectory: string | undefined; workDirectory: string };
+
+/** Makes the directory: in memory where there is such a place, and never below the work directory. */
+export function openTokenFiles({ runtimeDirectory, workDirectory }: Places): TokenFiles {
+  const directory = makePrivate([runtimeDirectory, '/dev/shm', tmpdir()], workDirectory);
+  return {
+    directory,
+    write(name, content) {
+      const path = join(directory, name);
+      const draft = join(directory, `.${randomUUID()}`);
+      try {
+        writeFileSync(draft, content, { mode: 0o600, flag: 'wx' });
+        renameSync(draft, path);
+      } catch (cause) {
+        rmSync(draft, { force: true });
+        const { code } = cause as NodeJS.ErrnoException;
+        throw new CommandError(
+          'configuration',
+          `a token file cannot be written in ${directory} (${code}): make room there`,
+        );
+      }
+      return path;
+    },
+    remove: () => rmSync(directory, { recursive: true, force: true }),
+  };
+}
+
+function makePrivate(places: (string | undefined)[], workDirectory: string): string {
+  for (const place of places) {
+    if (!place || isBelow(place, workDirectory)) continue;
+    try {
+      return mkdtempSync(join(place, 'mayfly-'));
+    } catch {}
+  }
+  throw new CommandError(
+    'configuration',
+    'there is no place for token files outside the work directory: set XDG_RUNTIME_DIR or TMPDIR to a private one',
+  );
+}
+
+function isBelow(place: string, workDirectory: string): boolean {
+  try {
+    const way = relative(realpathSync(workDirectory), realpathSync(place));
+    return way === '' || !(way === '..' || way.startsWith('../'));
+  } catch {
+    return false;
+  }
+}

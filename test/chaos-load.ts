@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto';
+import { EVENT_NAMES } from '@mayfly/contracts/bus';
+import type { TokenGrant } from '@mayfly/contracts/events';
+import { type Ci, finishedEvent, startedEvent } from './ci.ts';
+
+/** What the driver knows of one build, from its own side: times in ms of its monotonic clock, sequences as acknowledged. */
+export type LedgerEntry = {
+  id: string;
+  startedAt: number;
+  startSeq?: number;
+  startAckedAt?: number;
+  token?: string;
+  tokenAt?: number;
+  finishSeq?: number;
+  finishAckedAt?: number;
+};
+
+/** A running load: its ledger, and the way to end it. */
+export type Load = {
+  ledger: LedgerEntry[];
+  /** Stops starting builds, and waits for those events that are still on their way. */
+  stop(): Promise<void>;
+};
+
+type Options = { ci: Ci; ratePerSecond: number; random(): number; onFinish(entry: LedgerEntry): void };
+
+/** How long a CI waits for a grant before it asks for it, ms. */
+const ASK_AFTER_MS = 1000;
+const TICK_MS = 10;
+
+/** Starts builds at a fixed rate, whatever becomes of them; each gets its token, runs for up to two seconds and finishes. */
+export function startLoad({ ci, ratePerSecond, random, onFinish }: Options): Load {
+  const ledger: LedgerEntry[] = [];
+  const inHand = new Set<Promise<void>>();
+  const began = performance.now();
+  let isStopped = false;
+  const tick = setInterval(() => {
+    const due = Math.floor(((performance.now() - began) / 1000) * ratePerSecond);
+    while (ledger.length < due) {
+      const entry: LedgerEntry = {
+        id: `chaos-${ledger.length}-${randomUUID().slice(0, 8)}`,
+        startedAt: performance.now(),
+      };
+      ledger.push(entry);
+      const work = live(entry, ci, random, () => isStopped, onFinish).finally(() => inHand.delete(work));
+      inHand.add(work);
+    }
+  }, TICK_MS);
+  return {
+    ledger,
+    async stop() {
+      clearInterval(tick);
+      isStopped = true;
+      await Promise.all(inHand);
+    },
+  };
+}
+
+async function live(
+  entry: LedgerEntry,
+  ci: Ci,
+  random: () => number,
+  isStopped: () => boolean,
+  onFinish: Options['onFinish'],
+) {
+  const { source } = ci;
+  const runsMs = random() * 2000;
+  const start = startedEvent(source, { id: entry.id });
+  entry.startSeq = await publishUntilStored(ci, EVENT_NAMES.started(source), start);
+  entry.startAckedAt = performance.now();
+  await getToken(entry, ci, isStopped);
+  await pause(runsMs);
+  // Every other build runs on past the end of the load: those must be able to have a token after it.
+  if (isStopped() && random() < 0.5) return;
+  entry.finishSeq = await publishUntilStored(
+    ci,
+    EVENT_NAMES.finished(source),
+    finishedEvent(source, entry.id),
+  );
+  entry.finishAckedAt = performance.now();
+  onFinish(entry);
+}
+
+async function publishUntilStored(ci: Ci, eventName: string, event: { id: string }): Promise<number> {
+  const body = JSON.stringify(event);
+  for (;;) {
+    try {
+      return (await ci.publish(eventName, body, event.id)).seq;
+    } catch {
+      await pause(100);
+    }
+  }
+}
+
+async function getToken(entry: LedgerEntry, ci: Ci, isStopped: () => boolean): Promise<void> {
+  let asked = performance.now();
+  while (entry.token === undefined && !isStopped()) {
+    const heard = ci.take(entry.id);
+    if (heard) return keep(entry, heard);
+    if (performance.now() - asked > ASK_AFTER_MS) {
+      asked = performance.now();
+      const grant = await ci.askGrant(entry.id).catch(() => undefined);
+      if (grant) return keep(entry, grant);
+    }
+    await pause(TICK_MS);
+  }
+}
+
+function keep(entry: LedgerEntry, { data }: TokenGrant): void {
+  entry.token = data.id_tokens['API_TOKEN'] as string;
+  entry.tokenAt = performance.now();
+}
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Ci, connectCi, eventually } from './ci.ts';
+import { hearFeed } from './feed-listener.ts';
+import { startedToken } from './introspect-callers.ts';
+import { isActive } from './relying-party.ts';
+import { type TestSystem, testSystem } from './system.ts';
+
+let system: TestSystem;
+let ci: Ci;
+
+beforeAll(async () => {
+  system = await testSystem();
+  ci = await connectCi(system);
+});
+afterAll(async () => {
+  await ci[Symbol.asyncDispose]();
+  await system[Symbol.asyncDispose]();
+});
+
+async function endedBuild(id: string): Promise<string> {
+  const token = await startedToken(ci, { id });
+  await ci.finish(id);
+  await eventually(async () => (await isActive(system, token)) === false, `end of ${id}`);
+  return token;
+}
+
+const opened = () =>
+  eventually(async () => {
+    const listener = await hearFeed(system).catch(() => undefined);
+    if (listener?.status === 200) return listener;
+    listener?.close();
+    return undefined;
+  }, 'open feed');
+
+test('the feed opens with every build that ended, tells the next at once, and beats', async () => {
+  const token = await endedBuild('before');
+  const listener = await opened();
+  await eventually(() => listener.events.find(({ event }) => event === 'beat'), 'beat');
+  const opening = listener.events.map(({ event }) => event);
+
+  expect(listener.headers.get('content-type')).toBe('text/event-stream');
+  expect(opening.slice(-2)).toEqual(['open', 'beat']);
+  expect(listener.ended()).toEqual(['before']);
+  const [{ data, id } = { data: {}, id: '' }] = listener.events;
+  expect(data).toMatchObject({
+    iss: `${system.baseUrl}/acme`,
+    build_id: 'before',
+    attempt: 1,
+    reason: 'success',
+  });
+  expect(data['finished_at']).toBeCloseTo(Date.now() / 1000, -2);
+  expect(id).toMatch(/^\d+$/);
+  const payload = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as {
+    jti: string;
+  };
+  expect(payload.jti.startsWith(data['jti_prefix'] as string)).toBe(true);
+
+  await startedToken(ci, { id: 'live' });
+  const finished = performance.now();
+  await ci.finish('live');
+  await eventually(() => listener.ended().includes('live'), 'live end');
+  expect(performance.now() - finished).toBeLessThan(1000);
+  const beats = () => listener.events.filter(({ event }) => event === 'beat').length;
+  await eventually(() => beats() >= 2, 'second beat', 4000);
+  listener.close();
+});
+
+test('whoever names the last event that it saw is told what came after it, and everything where that is unknown', async () => {
+  await endedBuild('resume-1');
+  const first = await opened();
+  await eventually(() => first.ended().includes('resume-1'), 'first end');
+  first.close();
+  const lastEventId = first.events.findLast(({ event }) => event === 'build.finished')?.id ?? '';
+  await endedBuild('resume-2');
+
+  const resumed = await hearFeed(system, { lastEventId });
+  await eventually(() => resumed.events.some(({ event }) => event === 'open'), 'opening');
+  expect(resumed.ended()).toEqual(['resume-2']);
+  resumed.close();
+  for (const unknown of ['999999', 'x', '1']) {
+    const whole = await hearFeed(system, { lastEventId: unknown });
+    await eventually(() => whole.events.some(({ event }) => event === 'open'), 'opening');
+    expect(whole.ended()).toEqual(expect.arrayContaining(['resume-1', 'resume-2']));
+    whole.close();
+  }
+});
+
+test('no source hears of the builds of another', async () => {
+  const other = await hearFeed(system, { source: 'other' });
+  await eventually(() => other.events.some(({ event }) => event === 'open'), 'opening');
+
+  expect(other.ended()).toEqual([]);
+  other.close();
+});
+
+test('nothing is lost while publisher, NATS and Redis are restarted, and no beat is sent that proves nothing', async () => {
+  const listener = await opened();
+  await startedToken(ci, { id: 'through-1' });
+  await startedToken(ci, { id: 'through-2' });
+  await startedToken(ci, { id: 'through-3' });
+
+  await system.kill('redis');
+  await ci.finish('through-1');
+  const beats = () => listener.events.filter(({ event }) => event === 'beat').length;
+  await eventually(async () => (await hearFeed(system)).status === 503, 'refused opening', 8000);
+  const beatsBefore = beats();
+  await system.start('redis');
+  await eventually(() => listener.ended().includes('through-1'), 'end from while Redis was gone');
+  await eventually(() => beats() > beatsBefore, 'beat');
+
+  await system.kill('jwks-publisher');
+  await ci.finish('through-2');
+  await eventually(() => !listener.isOpen(), 'broken feed');
+  await system.kill('nats');
+  await Promise.all([system.start('nats'), system.start('jwks-publisher')]);
+  await ci.finish('through-3');
+  const again = await opened();
+  await eventually(
+    () => ['through-1', 'through-2', 'through-3'].every((id) => again.ended().includes(id)),
+    'every end',
+  );
+  again.close();
+});

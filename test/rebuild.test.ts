@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto';
+import { jetstream } from '@nats-io/jetstream';
+import { expect, test } from 'vitest';
+import { type Ci, connectCi, eventually, finishedEvent, startedEvent } from './ci.ts';
+import { openStreams } from './operator.ts';
+import { testSystem } from './system.ts';
+
+const isFull = process.env['MAYFLY_TEST_FULL'] !== undefined;
+const AT_ONCE = 500;
+/** Starts, ends, and how long the rebuild may take, seconds. */
+const SIZES: [number, number, number][] = isFull
+  ? [
+      [100_000, 0, 10],
+      [1_000_000, 500_000, 60],
+    ]
+  : [[10_000, 5_000, 5]];
+
+test.for(SIZES)(
+  '%i starts and %i ends are rebuilt into an empty Redis within %i s',
+  { timeout: 900_000 },
+  async ([starts, ends, seconds]) => {
+    await using system = await testSystem();
+    await using ci = await connectCi(system);
+    await using streams = await openStreams(system);
+    await system.kill('build-lifecycle');
+    await fill(ci, starts, (index) => [
+      'started',
+      startedEvent('acme', { id: `r-${index}`, idTokens: null }),
+    ]);
+    await fill(ci, ends, (index) => ['finished', finishedEvent('acme', `r-${index * 2}`)]);
+    expect((await streams.lastSequences())['BUILDS']).toBe(starts + ends);
+
+    await system.start('build-lifecycle').catch(() => undefined);
+    const line = await eventually(
+      async () =>
+        (await system.log('build-lifecycle'))
+          .split('\n')
+          .find((text) => text.includes('"projection rebuilt"') && text.includes(`"to":${starts + ends}`)),
+      'rebuilt projection',
+      600_000,
+    );
+
+    const { events, ms } = JSON.parse(line) as { events: number; ms: number };
+    console.log(
+      `${starts} starts and ${ends} ends rebuilt in ${(ms / 1000).toFixed(1)} s (${Math.round(events / (ms / 1000))} events/s)`,
+    );
+    expect(events).toBe(starts + ends);
+    expect(ms / 1000).toBeLessThan(seconds);
+  },
+);
+
+async function fill(ci: Ci, count: number, make: (index: number) => [string, object]): Promise<void> {
+  const js = jetstream(ci.nats);
+  for (let from = 0; from < count; from += AT_ONCE) {
+    const chunk = Array.from({ length: Math.min(AT_ONCE, count - from) }, (_, offset) => {
+      const [verb, event] = make(from + offset);
+      return js.publish(`ci.${ci.source}.build.${verb}`, JSON.stringify(event), {
+        msgID: randomUUID(),
+        timeout: 30_000,
+      });
+    });
+    await Promise.all(chunk);
+  }
+}
