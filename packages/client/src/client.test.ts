@@ -121,5 +121,5 @@ test('a heartbeat names its builds in one request', async () => {
 
   await clientOver(bus, 'ci', PATIENCE).heartbeat(['1', '2']);
 
-  expect(requests).toEqual([{ eventName: 'ci.ci.heartbeat', body: { ids: ['1', '2'] } }]);
+  expect(requests).toEqual([{ eventName: 'ci.ci.heartbeat', body: { builds: ['1', '2'] } }]);
 });
