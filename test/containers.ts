@@ -88,6 +88,7 @@ function systemOf(
     resume: (name) => part(name).resume(),
     log: (name) => part(name).log(),
     secret: deployment.secret,
+    secretFile: deployment.secretFile,
     ciCredentials(source) {
       const user = sourceAccount(source);
       const pass = deployment.secret(`nats-${user}`);

@@ -166,7 +166,9 @@ test('operators list and inspect dead letters, and send one again', async () => 
   }, 'dead letter');
 
   const shown = await commandAs(system, 'dead-letters.show', { number: listed.number });
-  expect(Buffer.from(shown['body_base64'] as string, 'base64').toString()).toBe(body);
+  expect(
+    Buffer.from((shown['dead_letter'] as { body_base64: string }).body_base64, 'base64').toString(),
+  ).toBe(body);
   const again = await commandAs(system, 'dead-letters.replay', { number: listed.number, by: 'ada' });
 
   expect(again).toMatchObject({ event_name: 'ci.acme.build.started', number: listed.number });

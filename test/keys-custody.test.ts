@@ -7,7 +7,6 @@ import { fileURLToPath } from 'node:url';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { decodeProtectedHeader } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { eventually } from './ci.ts';
 import { command, readKeySet, signIdToken } from './keys-requests.ts';
 import { type KeysSystem, keysSystem } from './keys-system.ts';
 
@@ -35,7 +34,8 @@ test('neither a signal nor a crash takes anything out of the memory of a running
 });
 
 test('a process that crashes where core dumps are allowed leaves none', async () => {
-  expect(await dumpOf('')).toEqual(['core']);
+  const isPlain = readFileSync('/proc/sys/kernel/core_pattern', 'utf8').trim() === 'core';
+  if (isPlain) expect(await dumpOf('')).toEqual(['core']);
   expect(await dumpOf('harden({ execArgv: [], nodeOptions: "" });')).toEqual([]);
 });
 
@@ -54,21 +54,22 @@ test('the key-encryption key changes while tokens are signed, one replica after 
   ]);
   const before = await readKeySet(publisher);
   const oldKids = await sealingKeys();
-  const restartWith = async (text: string) => {
+  const [first, second] = system.replicas as [string, string];
+  const restart = async (name: string, text: string) => {
     writeFileSync(file, text);
-    for (const name of system.replicas) {
-      await system.kill(name);
-      const starting = system.start(name);
-      expect(await signIdToken(issuer)).toHaveProperty('token');
-      await starting;
-    }
+    await system.kill(name);
+    const starting = system.start(name);
+    expect(await signIdToken(issuer)).toHaveProperty('token');
+    await starting;
   };
 
-  await restartWith(`${old}\n${NEW_KEY}\n`);
+  await restart(first, `${old}\n${NEW_KEY}\n`);
+  await restart(second, `${old}\n${NEW_KEY}\n`);
   expect(await sealingKeys()).toEqual(oldKids);
-  await restartWith(`${NEW_KEY}\n${old}\n`);
+  await restart(first, `${NEW_KEY}\n${old}\n`);
+  expect(await signIdToken(issuer)).toHaveProperty('token');
   const newKids = await sealingKeys();
-  await restartWith(`${NEW_KEY}\n`);
+  await restart(second, `${NEW_KEY}\n`);
 
   expect(newKids.some((kid) => oldKids.includes(kid))).toBe(false);
   expect(await readKeySet(publisher)).toEqual(before);

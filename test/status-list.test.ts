@@ -76,11 +76,10 @@ test('a list may be kept for its ttl and no longer, and is not sent again to who
 
 test('the aggregation endpoint of the metadata names every list, and no other exists', async () => {
   const { uri } = referenceOf(await startedToken(ci, { id: 'aggregated' }));
-  const metadata = (await (await fetch(`${issuer}/.well-known/openid-configuration`)).json()) as Record<
-    string,
-    string
-  >;
-  const answer = await fetch(metadata['status_list_aggregation_endpoint'] ?? '');
+  const metadata = (await (await fetch(`${issuer}/.well-known/openid-configuration`)).json()) as {
+    status_list_aggregation_endpoint: string;
+  };
+  const answer = await fetch(metadata.status_list_aggregation_endpoint);
 
   expect(await answer.json()).toEqual({ status_lists: [uri] });
   expect(answer.headers.get('cache-control')).toBe('public, max-age=5');

@@ -45,6 +45,7 @@ export type TestSystem = AsyncDisposable & {
   /** Everything that a part has logged. */
   log(name: string): Promise<string>;
   secret(name: string): string;
+  secretFile(name: string): string;
   ciCredentials(source: string): CiCredentials;
   /** Makes the streams, consumers and buckets again, where they were lost. */
   bootstrap(): Promise<void>;
@@ -121,6 +122,7 @@ async function startProcesses(options: EngineOptions): Promise<TestSystem> {
   return {
     engine: 'processes',
     ...{ baseUrl, requestUrl, names, ciCredentials, natsUrl },
+    ...{ secret: deployment.secret, secretFile: deployment.secretFile },
     redisUrl: `redis://127.0.0.1:${ports['redis']}`,
     urlOf: (name) => `http://127.0.0.1:${ports[name]}`,
     opsUrlOf: (name) => `http://127.0.0.1:${ports[`ops-${name}`]}`,
@@ -138,7 +140,6 @@ async function startProcesses(options: EngineOptions): Promise<TestSystem> {
     pause: async (name) => void process.kill(childOf(name).pid, 'SIGSTOP'),
     resume: async (name) => void process.kill(childOf(name).pid, 'SIGCONT'),
     log: async (name) => readFileSync(join(dir, 'logs', `${name}.log`), 'utf8'),
-    secret: deployment.secret,
     bootstrap: () =>
       bootstrap(policy, { servers: [natsUrl], password: (user) => deployment.secret(`nats-${user}`) }),
     [Symbol.asyncDispose]: dispose,

@@ -1,11 +1,21 @@
+import { builds } from './builds.ts';
 import type { Command, Surroundings } from './command.ts';
+import { deadLetters } from './dead-letters.ts';
 import { exec } from './exec.ts';
 import { CommandError, EXIT_CODES } from './exit-codes.ts';
 import { keys } from './keys.ts';
+import { names } from './names.ts';
 import { token } from './token.ts';
 
 /** Every subcommand, by its name. */
-const COMMANDS: Readonly<Record<string, Command>> = { exec, token, keys };
+const COMMANDS: Readonly<Record<string, Command>> = {
+  exec,
+  token,
+  keys,
+  builds,
+  'dead-letters': deadLetters,
+  names,
+};
 
 const OVERVIEW = `mayfly: the identity of a build.
 

@@ -55,7 +55,7 @@ export function deadLetters(js: JetStreamClient, jsm: JetStreamManager, log: Log
     },
     async show(request) {
       const { number, letter } = await readOne(request);
-      return { number, source: letter.source, time: letter.time, ...letter.data };
+      return { dead_letter: { number, source: letter.source, time: letter.time, ...letter.data } };
     },
     async replay(request) {
       const { number, letter, by } = await readOne(request);

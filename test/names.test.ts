@@ -1,0 +1,127 @@
+import type { Build } from '@mayfly/contracts/build';
+import { NAMES_BUCKET } from '@mayfly/contracts/bus';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Ci, connectCi, eventually } from './ci.ts';
+import { commandAs, openStreams } from './operator.ts';
+import { requestToken } from './relying-party.ts';
+import { type TestSystem, testSystem } from './system.ts';
+
+const AUDIENCE = `audience=${encodeURIComponent('https://api.example.com')}`;
+const ISSUERS = ['issuer', 'issuer-2'];
+let system: TestSystem;
+let ci: Ci;
+beforeAll(async () => {
+  system = await testSystem({ replicas: 2 });
+  ci = await connectCi(system);
+});
+afterAll(async () => {
+  await ci[Symbol.asyncDispose]();
+  await system[Symbol.asyncDispose]();
+});
+
+const of = (name: string, id: string): Partial<Build> => ({ repository: { id, name } });
+const run = async (id: string, build: Partial<Build>) => {
+  await ci.start({ id, build });
+  return await ci.heard(id);
+};
+const logged = async (pattern: RegExp) => {
+  const logs = await Promise.all(ISSUERS.map((name) => system.log(name)));
+  return logs
+    .join('')
+    .split('\n')
+    .some((line) => pattern.test(line));
+};
+const refusedSoFar = async () => {
+  const texts = await Promise.all(
+    ISSUERS.map(async (name) => (await fetch(`${system.opsUrlOf(name)}/metrics`)).text()),
+  );
+  const counts = texts.map((text) => /mayfly_names_refused_total\{kind="repository"\} (\d+)/.exec(text)?.[1]);
+  return counts.reduce((sum, count) => sum + Number(count ?? 0), 0);
+};
+
+test('a name seen before with another id gets no token from any replica, also after a restart, and the grant says what to do', async () => {
+  await run('first', of('octo/taken', '1'));
+  const before = await refusedSoFar();
+
+  const { data } = await run('thief', of('octo/taken', '2'));
+
+  expect(data.id_tokens).toEqual({});
+  expect(data.id_token_errors?.['API_TOKEN']).toEqual({
+    error: 'access_denied',
+    error_description: expect.stringMatching(
+      /octo\/taken of this repository belongs to id 1 and comes with id 2; .*mayfly names release acme repository octo\/taken$/,
+    ),
+  });
+  expect(await refusedSoFar()).toBe(before + 1);
+  expect(await logged(/"name":"octo\/taken","id":"2","holder":"1".*"name refused"/)).toBe(true);
+  for (const name of ISSUERS) {
+    await system.kill(name);
+    await system.start(name);
+  }
+  const grant = await run('again', of('octo/taken', '2'));
+  expect(grant.data.id_tokens).toEqual({});
+  for (const at of ISSUERS) {
+    const { status, body } = await requestToken(system, grant, AUDIENCE, { at });
+    expect([status, body['error']]).toEqual([403, 'access_denied']);
+  }
+  expect((await run('rightful', of('octo/taken', '1'))).data.id_token_errors).toBeUndefined();
+});
+
+test('an operator releases a name, the next id has it, and who asked is logged', async () => {
+  await run('old', of('octo/moved', '1'));
+  const release = { source: 'acme', kind: 'repository', name: 'octo/moved', by: 'ada', note: 'ticket 7' };
+
+  expect(await commandAs(system, 'names.list', { source: 'acme', prefix: 'octo/moved' })).toMatchObject({
+    names: [{ source: 'acme', kind: 'repository', name: 'octo/moved', id: '1' }],
+  });
+  expect(await commandAs(system, 'names.release', release)).toMatchObject({ released: '1' });
+
+  expect((await run('new', of('octo/moved', '2'))).data.id_token_errors).toBeUndefined();
+  expect(await logged(/"released":"1".*"by":"ada","note":"ticket 7".*"name released"/)).toBe(true);
+  expect(await commandAs(system, 'names.release', { ...release, name: 'octo/none' })).toMatchObject({
+    error: 'not_found',
+  });
+});
+
+test('of many builds that come at once with one new name and two ids, only those of one id get tokens', async () => {
+  const ids = Array.from({ length: 40 }, (_, index) => `race-${index}`);
+
+  await Promise.all(ids.map((id, index) => ci.start({ id, build: of('octo/race', String(index % 2)) })));
+  const grants = await Promise.all(ids.map((id) => ci.heard(id)));
+
+  const lucky = grants.filter(({ data }) => data.id_token_errors === undefined).map(({ data }) => data.id);
+  expect(lucky).toHaveLength(20);
+  expect(new Set(lucky.map((id) => Number(id.slice(5)) % 2)).size).toBe(1);
+});
+
+test('a source cannot write whose a name is', async () => {
+  await using streams = await openStreams(system);
+  const stream = `KV_${NAMES_BUCKET}`;
+  const before = (await streams.main.streams.info(stream)).state.last_seq;
+
+  for (const name of ['$KV.names.acme.repository.x', 'admin.names.release', `$JS.API.STREAM.PURGE.${stream}`])
+    ci.nats.publish(name, '{}');
+  await ci.nats.flush();
+  await run('after', {});
+
+  const { state, config } = await streams.main.streams.info(stream);
+  expect(state.last_seq).toBeLessThanOrEqual(before + 4);
+  expect([config.deny_delete, config.deny_purge, config.max_age]).toEqual([true, true, 0]);
+});
+
+test('while it cannot be read whose names are, builds with new names wait, and others get their tokens', async () => {
+  for (const [index, at] of ISSUERS.entries()) {
+    const grant = await run(`known-${index}`, of('octo/known', '1'));
+    expect((await requestToken(system, grant, AUDIENCE, { at })).status).toBe(200);
+  }
+  await using streams = await openStreams(system);
+
+  await streams.main.streams.delete(`KV_${NAMES_BUCKET}`);
+  await ci.start({ id: 'waits', build: of('octo/unseen', '9') });
+
+  expect((await run('known', of('octo/known', '1'))).data.id_token_errors).toBeUndefined();
+  await eventually(() => logged(/cannot be read whose the names.*"event failed"/), 'an event put off');
+  expect(ci.grants.some(({ data }) => data.id === 'waits')).toBe(false);
+  await system.bootstrap();
+  expect((await ci.heard('waits')).data.id_token_errors).toBeUndefined();
+});
