@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { jetstream } from '@nats-io/jetstream';
+import { CONSUMERS, STREAMS } from '@mayfly/contracts/bus';
+import { DeliverPolicy, jetstream } from '@nats-io/jetstream';
+import { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
-import { type Ci, connectCi, eventually, finishedEvent, startedEvent } from './ci.ts';
-import { openStreams } from './operator.ts';
-import { testSystem } from './system.ts';
+import { type Ci, connectCi, finishedEvent, startedEvent } from './ci.ts';
+import { openStreams, type Streams } from './operator.ts';
+import { type TestSystem, testSystem } from './system.ts';
 
 const isFull = process.env['MAYFLY_TEST_FULL'] !== undefined;
 const AT_ONCE = 500;
@@ -13,7 +15,7 @@ const SIZES: [number, number, number][] = isFull
       [100_000, 0, 10],
       [1_000_000, 500_000, 60],
     ]
-  : [[10_000, 5_000, 5]];
+  : [[6000, 3000, 5]];
 
 test.for(SIZES)(
   '%i starts and %i ends are rebuilt into an empty Redis within %i s',
@@ -30,15 +32,12 @@ test.for(SIZES)(
     await fill(ci, ends, (index) => ['finished', finishedEvent('acme', `r-${index * 2}`)]);
     expect((await streams.lastSequences())['BUILDS']).toBe(starts + ends);
 
-    await system.start('build-lifecycle').catch(() => undefined);
-    const line = await eventually(
-      async () =>
-        (await system.log('build-lifecycle'))
-          .split('\n')
-          .find((text) => text.includes('"projection rebuilt"') && text.includes(`"to":${starts + ends}`)),
-      'rebuilt projection',
-      600_000,
-    );
+    await takeAsAcknowledged(streams, starts + ends);
+    await flush(system);
+
+    await system.start('build-lifecycle');
+    const lines = (await system.log('build-lifecycle')).split('\n');
+    const line = lines.findLast((text) => text.includes('"projection rebuilt"')) ?? '{}';
 
     const { events, ms } = JSON.parse(line) as { events: number; ms: number };
     console.log(
@@ -48,6 +47,25 @@ test.for(SIZES)(
     expect(ms / 1000).toBeLessThan(seconds);
   },
 );
+
+async function flush(system: TestSystem): Promise<void> {
+  const redis = new Redis(Number(new URL(system.redisUrl).port), '127.0.0.1', {
+    username: 'operator',
+    password: system.secret('redis-operator'),
+  });
+  await redis.flushall();
+  redis.disconnect();
+}
+
+/** Makes the two consumers anew, after the last event: as if everything had been acknowledged, and Redis then been lost. */
+async function takeAsAcknowledged({ main }: Streams, lastSeq: number): Promise<void> {
+  for (const name of [CONSUMERS.starts, CONSUMERS.ends]) {
+    const { config } = await main.consumers.info(STREAMS.builds, name);
+    await main.consumers.delete(STREAMS.builds, name);
+    const from = { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: lastSeq + 1 };
+    await main.consumers.add(STREAMS.builds, { ...config, ...from });
+  }
+}
 
 async function fill(ci: Ci, count: number, make: (index: number) => [string, object]): Promise<void> {
   const js = jetstream(ci.nats);

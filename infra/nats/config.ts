@@ -3,6 +3,7 @@ import {
   CONSUMERS,
   EVENT_NAMES,
   MAX_MESSAGE_BYTES,
+  NAMES_BUCKET,
   REBUILD_CONSUMERS,
   STREAMS,
 } from '@mayfly/contracts/bus';
@@ -33,7 +34,7 @@ export const PERMISSIONS: Record<string, Permissions> = {
       ...consumer(STREAMS.builds, CONSUMERS.starts),
       ...consumer(STREAMS.builds, CONSUMERS.ends),
       ...REBUILD_CONSUMERS.flatMap((name) => [
-        `$JS.API.CONSUMER.CREATE.${STREAMS.builds}.${name}`,
+        `$JS.API.CONSUMER.CREATE.${STREAMS.builds}.${name}.>`,
         `$JS.API.CONSUMER.DELETE.${STREAMS.builds}.${name}`,
         ...consumer(STREAMS.builds, name),
       ]),
@@ -64,8 +65,10 @@ export const PERMISSIONS: Record<string, Permissions> = {
       EVENT_NAMES.signIdToken,
       EVENT_NAMES.tokens('*', '*'),
       EVENT_NAMES.revokeBuild,
+      `$KV.${NAMES_BUCKET}.*.*.*`,
+      `$JS.API.STREAM.MSG.GET.KV_${NAMES_BUCKET}`,
     ],
-    subscribe: [inbox('issuer'), `${EVENT_NAMES.grant('*')} issuer`],
+    subscribe: [inbox('issuer'), `${EVENT_NAMES.grant('*')} issuer`, `${EVENT_NAMES.adminNames('*')} issuer`],
     responds: true,
   },
   'jwks-publisher': {

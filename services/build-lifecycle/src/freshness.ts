@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { MarkKeeper } from '@mayfly/build-store/mark-keeper';
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { Logger } from 'pino';
-import { type Held, type Progress, replayFrom } from './progress.ts';
+import { type Held, type Progress, type ReplayRange, replayRange } from './progress.ts';
 
 type Projection = {
   marks: MarkKeeper;
@@ -10,8 +10,8 @@ type Projection = {
   connection(): number;
   /** Asks JetStream how far the stream and its consumers are. */
   progress(): Promise<Progress>;
-  /** Replays BUILDS from a sequence to another into the projection; calls `beat` now and then. */
-  replay(from: number, to: number, beat: () => Promise<void>): Promise<number>;
+  /** Replays a part of BUILDS into the projection; calls `beat` now and then; gives the number of events. */
+  replay(range: ReplayRange, beat: () => Promise<void>): Promise<number>;
 };
 
 /** How the projection is. */
@@ -84,33 +84,35 @@ async function prove(
   const { marks } = projection;
   const read = await marks.readMark();
   const progress = await projection.progress();
-  const { stream, firstSeq, startsFloor, endsFloor, oldestEndAt } = progress;
-  const from = replayFrom({ ...held, ...read }, progress);
-  if (from !== undefined) {
+  const { stream, firstSeq, starts, ends, oldestEndAt } = progress;
+  const range = replayRange({ ...held, ...read }, progress);
+  if (range) {
     if (!(await marks.holdRebuild(owner))) return { isRebuilt: false, isProof: false };
     if (read.mark?.stream !== stream) await marks.clear();
-    await rebuild(projection, from, progress, owner, log);
+    await rebuild(projection, range, owner, log);
   }
   // Data that is complete up to its floors is worth a mark though it is not fresh: it need not be replayed again.
   const isProof = oldestEndAt === undefined || Date.now() - oldestEndAt <= MAX_LAG_MS;
-  const mark = { stream, runId: held.runId, firstSeq, startsFloor, endsFloor };
+  const mark = { stream, runId: held.runId, firstSeq, startsFloor: starts.floor, endsFloor: ends.floor };
   const isWritten = await marks.writeMark(owner, mark, isProof);
-  if (from !== undefined) await marks.releaseRebuild();
+  if (range) await marks.releaseRebuild();
   return { isRebuilt: isWritten, isProof: isProof && isWritten };
 }
 
-async function rebuild(projection: Projection, from: number, progress: Progress, owner: string, log: Logger) {
+async function rebuild(
+  projection: Projection,
+  range: ReplayRange,
+  owner: string,
+  log: Logger,
+): Promise<void> {
   const started = performance.now();
   const hold = async () => {
-    if (!(await projection.marks.holdRebuild(owner)))
-      throw new Error('another replica took over the rebuild');
+    if (await projection.marks.holdRebuild(owner)) return;
+    throw new Error('another replica took over the rebuild');
   };
-  const isEmpty = progress.lastSeq === 0 || from > progress.lastSeq;
-  const events = isEmpty ? 0 : await projection.replay(from, progress.lastSeq, hold);
-  log.info(
-    { from, to: progress.lastSeq, events, ms: Math.round(performance.now() - started) },
-    'projection rebuilt',
-  );
+  const events = await projection.replay(range, hold);
+  const ms = Math.round(performance.now() - started);
+  log.info({ ...range, events, ms }, 'projection rebuilt');
 }
 
 function pause(ms: number, stopping: AbortSignal): Promise<void> {

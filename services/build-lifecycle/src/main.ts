@@ -46,7 +46,7 @@ await run(
         runId,
         connection,
         progress: () => readProgress(bus.nats, jsm),
-        replay: (from, to, beat) => replay({ js: bus.js, jsm }, { ...recording, policy }, { from, to }, beat),
+        replay: (range, beat) => replay({ js: bus.js, jsm }, { ...recording, policy }, range, beat),
       },
       stopping,
       log,

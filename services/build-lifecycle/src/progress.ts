@@ -4,14 +4,16 @@ import { CONSUMERS, STREAMS } from '@mayfly/contracts/bus';
 import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
 
+/** How far one consumer is: everything up to `floor` is acknowledged, nothing past `delivered` has been. */
+export type ConsumerProgress = { floor: number; delivered: number };
+
 /** How far BUILDS and its two consumers are, as JetStream says. */
 export type Progress = {
   /** When the stream was made: names this very stream. */
   stream: string;
   firstSeq: number;
-  lastSeq: number;
-  startsFloor: number;
-  endsFloor: number;
+  starts: ConsumerProgress;
+  ends: ConsumerProgress;
   /** When the oldest end that is not acknowledged was stored (ms), undefined where there is none. */
   oldestEndAt: number | undefined;
 };
@@ -25,9 +27,8 @@ export async function readProgress(nats: NatsConnection, jsm: JetStreamManager):
   return {
     stream: created,
     firstSeq: state.first_seq,
-    lastSeq: state.last_seq,
-    startsFloor: floorOf(starts, state.last_seq),
-    endsFloor: floorOf(ends, state.last_seq),
+    starts: progressOf(starts, state.last_seq),
+    ends: progressOf(ends, state.last_seq),
     oldestEndAt: isDone(ends) ? undefined : await oldestEndAfter(nats, ends.ack_floor.stream_seq),
   };
 }
@@ -38,22 +39,36 @@ export async function readProgress(nats: NatsConnection, jsm: JetStreamManager):
  */
 export type Held = { mark: Mark | undefined; now: number; runId: string; isProven: boolean };
 
+/** What to replay: of the starts and of the ends, from one sequence to another. */
+export type ReplayRange = Record<'starts' | 'ends', { from: number; to: number }>;
+
 /**
- * Gives the first sequence to replay before the projection of a Redis process can be believed; undefined where nothing
- * need be. Whatever was acknowledged after the mark may have been recorded in another process than this one: unless we
- * proved this one ourselves and were connected to no other since, or somebody marked it within the last two seconds.
+ * Gives what has to be replayed before the projection of a Redis process can be believed; undefined where nothing has.
+ * Whatever was acknowledged after the mark may have been recorded in another process than this one: unless we proved
+ * this one ourselves and were connected to no other since, or somebody marked it within the last two seconds. What was
+ * not delivered yet will be.
  */
-export function replayFrom({ mark, now, runId, isProven }: Held, progress: Progress): number | undefined {
-  if (mark?.stream !== progress.stream) return progress.firstSeq;
-  if (mark.runId === runId && (isProven || now - mark.at < FRESH_MS)) return undefined;
-  return Math.max(Math.min(mark.startsFloor, mark.endsFloor) + 1, progress.firstSeq);
+export function replayRange(
+  { mark, now, runId, isProven }: Held,
+  progress: Progress,
+): ReplayRange | undefined {
+  const { starts, ends, firstSeq } = progress;
+  const isOurs = mark?.stream === progress.stream;
+  if (isOurs && mark.runId === runId && (isProven || now - mark.at < FRESH_MS)) return undefined;
+  const after = (floor: number) => Math.max(isOurs ? floor + 1 : 0, firstSeq, 1);
+  return {
+    starts: { from: after(mark?.startsFloor ?? 0), to: starts.delivered },
+    ends: { from: after(mark?.endsFloor ?? 0), to: ends.delivered },
+  };
 }
 
 const isDone = ({ num_pending, num_ack_pending }: ConsumerInfo) => num_pending === 0 && num_ack_pending === 0;
 
-function floorOf(consumer: ConsumerInfo, lastSeq: number): number {
-  const { stream_seq } = consumer.ack_floor;
-  return isDone(consumer) ? Math.max(lastSeq, stream_seq) : stream_seq;
+function progressOf(consumer: ConsumerInfo, lastSeq: number): ConsumerProgress {
+  const { ack_floor, delivered } = consumer;
+  if (!isDone(consumer)) return { floor: ack_floor.stream_seq, delivered: delivered.stream_seq };
+  const last = Math.max(lastSeq, ack_floor.stream_seq);
+  return { floor: last, delivered: last };
 }
 
 async function oldestEndAfter(nats: NatsConnection, floor: number): Promise<number | undefined> {

@@ -12,32 +12,54 @@ import {
 import { nanos } from '@nats-io/transport-node';
 import { admit } from './admit.ts';
 import { storedEvent } from './events.ts';
+import type { ReplayRange } from './progress.ts';
 import { type Recording, recordRunning } from './record.ts';
 
 type Source = { js: JetStreamClient; jsm: JetStreamManager };
 type Target = Recording & { policy: Policy };
 
 const CHUNK = 1000;
+const FILTERS = { ends: ['ci.*.build.finished', 'ended.*'], starts: ['ci.*.build.started'] };
 
 /**
- * Reads BUILDS from one sequence to another and records every event again by today's policy. Announces nothing.
- * `beat` is called once a chunk; gives the number of events. Throws where NATS or Redis fails.
+ * Reads parts of BUILDS, ends first, and records every event again by today's policy. Announces nothing. `beat` is called
+ * once a chunk; gives the number of events. Throws where NATS or Redis fails.
  */
 export async function replay(
-  { js, jsm }: Source,
+  source: Source,
   target: Target,
-  range: { from: number; to: number },
+  range: ReplayRange,
   beat: () => Promise<void>,
 ): Promise<number> {
-  const name = await makeConsumer(jsm, range.from);
+  let events = 0;
+  for (const kind of ['ends', 'starts'] as const) {
+    const { from, to } = range[kind];
+    for (const filter of from <= to ? FILTERS[kind] : []) {
+      events += await replayPart(source, target, { from, to, filter }, beat);
+    }
+  }
+  return events;
+}
+
+type Part = { from: number; to: number; filter: string };
+
+async function replayPart(
+  { js, jsm }: Source,
+  target: Target,
+  part: Part,
+  beat: () => Promise<void>,
+): Promise<number> {
+  const name = await makeConsumer(jsm, part);
   try {
-    return await readAll(await js.consumers.get(STREAMS.builds, name), target, range.to, beat);
+    const consumer = await js.consumers.get(STREAMS.builds, name);
+    const { num_pending } = await consumer.info(true);
+    return num_pending === 0 ? 0 : await readAll(consumer, target, part.to, beat);
   } finally {
     await jsm.consumers.delete(STREAMS.builds, name).catch(() => undefined);
   }
 }
 
-async function makeConsumer(jsm: JetStreamManager, from: number): Promise<string> {
+async function makeConsumer(jsm: JetStreamManager, { from, filter }: Part): Promise<string> {
   for (const name of REBUILD_CONSUMERS) {
     try {
       await jsm.consumers.delete(STREAMS.builds, name).catch(() => undefined);
@@ -45,7 +67,8 @@ async function makeConsumer(jsm: JetStreamManager, from: number): Promise<string
         name,
         ack_policy: AckPolicy.None,
         deliver_policy: DeliverPolicy.StartSequence,
-        opt_start_seq: Math.max(from, 1),
+        opt_start_seq: from,
+        filter_subject: filter,
         inactive_threshold: nanos(30_000),
         mem_storage: true,
         num_replicas: 1,
@@ -64,20 +87,31 @@ async function readAll(
   to: number,
   beat: () => Promise<void>,
 ): Promise<number> {
+  let next = readChunk(consumer, to);
   for (let events = 0; ; ) {
-    const chunk: Promise<void>[] = [];
-    let isLast = false;
-    // Ends by itself where the rest of the range has left the stream meanwhile.
-    for await (const message of await consumer.fetch({ max_messages: CHUNK, expires: 2000 })) {
-      chunk.push(apply(message, target));
-      isLast = message.seq >= to || message.info.pending === 0;
-      if (isLast) break;
+    const { messages, isLast } = await next;
+    // The next chunk is on its way while this one is recorded.
+    if (!isLast) {
+      next = readChunk(consumer, to);
+      next.catch(() => undefined);
     }
-    await Promise.all(chunk);
-    events += chunk.length;
-    if (isLast || chunk.length === 0) return events;
+    await Promise.all(messages.map((message) => apply(message, target)));
+    events += messages.length;
+    if (isLast) return events;
     await beat();
   }
+}
+
+async function readChunk(consumer: Consumer, to: number): Promise<{ messages: JsMsg[]; isLast: boolean }> {
+  const messages: JsMsg[] = [];
+  let isLast = false;
+  // Ends by itself where the rest of the range has left the stream meanwhile.
+  for await (const message of await consumer.fetch({ max_messages: CHUNK, expires: 2000 })) {
+    if (message.seq <= to) messages.push(message);
+    isLast = message.seq >= to || message.info.pending === 0;
+    if (isLast) break;
+  }
+  return { messages, isLast: isLast || messages.length === 0 };
 }
 
 async function apply(message: JsMsg, target: Target): Promise<void> {
