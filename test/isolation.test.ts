@@ -18,9 +18,7 @@ afterAll(async () => {
 });
 
 const keySetOf = async (source: string) =>
-  (await (
-    await fetch(`${issuerUrl(system.urlOf('jwks-publisher'), source)}/jwks`)
-  ).json()) as JSONWebKeySet;
+  (await (await fetch(`${issuerUrl(system.urlOf('jwks-publisher'), source)}/jwks`)).json()) as JSONWebKeySet;
 const tokenOf = async (ci: Ci, id: string) => {
   await ci.start({ id });
   return (await ci.heard(id)).data.id_tokens['API_TOKEN'] as string;
@@ -49,9 +47,9 @@ test('a token of one source is not one of the issuer of another, by name or by i
   const [token, same] = await Promise.all([tokenOf(acme, 'twin'), tokenOf(other, 'twin')]);
   const mine = createLocalJWKSet(await keySetOf('acme'));
 
-  await expect(
-    jwtVerify(token, mine, { issuer: issuerUrl(system.baseUrl, 'other') }),
-  ).rejects.toMatchObject({ code: 'ERR_JWT_CLAIM_VALIDATION_FAILED' });
+  await expect(jwtVerify(token, mine, { issuer: issuerUrl(system.baseUrl, 'other') })).rejects.toMatchObject({
+    code: 'ERR_JWT_CLAIM_VALIDATION_FAILED',
+  });
   expect((await introspect(system, token, { source: 'other' })).text).toBe('{"active":false}');
   expect(await isActive(system, token)).toBe(true);
   expect(await isActive(system, same, { source: 'other' })).toBe(true);

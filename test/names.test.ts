@@ -1,3 +1,9 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { Build } from '@mayfly/contracts/build';
 import { NAMES_BUCKET } from '@mayfly/contracts/bus';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -83,6 +89,21 @@ test('an operator releases a name, the next id has it, and who asked is logged',
   });
 });
 
+test('with the mayfly command an operator sees whose names are and releases all with one beginning', async () => {
+  for (const name of ['moved/a', 'moved/b', 'stays/c']) await run(`cli-${name[6]}`, of(name, '1'));
+
+  expect(await mayfly('names', 'list', '--prefix', 'moved/')).toMatch(/acme +repository +1 .* moved\/a\n/);
+  await mayfly('names', 'release', 'acme', 'repository', '--prefix', 'moved/', '--note', 'ids have changed');
+
+  for (const name of ['moved/a', 'moved/b'])
+    expect((await run(`cli-2-${name[6]}`, of(name, '2'))).data.id_token_errors).toBeUndefined();
+  expect((await run('cli-2-c', of('stays/c', '2'))).data.id_tokens).toEqual({});
+  await expect(mayfly('names', 'release', 'acme', 'repository', 'nobody')).rejects.toMatchObject({
+    code: 4,
+    stderr: 'mayfly: no build came with that name\n',
+  });
+});
+
 test('of many builds that come at once with one new name and two ids, only those of one id get tokens', async () => {
   const ids = Array.from({ length: 40 }, (_, index) => `race-${index}`);
 
@@ -125,3 +146,18 @@ test('while it cannot be read whose names are, builds with new names wait, and o
   await system.bootstrap();
   expect((await ci.heard('waits')).data.id_token_errors).toBeUndefined();
 });
+
+/** Runs the command as an operator does; gives what it prints. */
+async function mayfly(...args: string[]): Promise<string> {
+  const dir = mkdtempSync(join(tmpdir(), 'mayfly-operator-'));
+  const password = join(dir, 'password');
+  writeFileSync(password, system.secret('nats-operator'), { mode: 0o600 });
+  const main = fileURLToPath(new URL('../packages/cli/src/main.ts', import.meta.url));
+  const env = { ...process.env, NATS_URL: system.natsUrl, NATS_PASSWORD_FILE: password };
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, [main, ...args], { env });
+    return stdout;
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
+}

@@ -15,7 +15,7 @@ const PROFILES = [
   ['vela', 'branch', 'token'],
   ['concourse', 'default', 'token'],
   ['gitlab', 'branch', 'token'],
-  ['github', 'branch', 'value'],
+  ['github', 'branch-immutable', 'value'],
   ['buildkite', 'branch', 'token'],
   ['n8n', 'manual', 'value'],
 ] as const;
@@ -68,7 +68,17 @@ test.for(PROFILES)(
 
 /** The build as it is, without the facts of the plain one that a test's build has otherwise. */
 function onlyThose(build: Build): Partial<Build> {
-  const plain = ['number', 'organization', 'repository', 'pipeline', 'ref', 'ref_type', 'sha', 'event', 'actor'];
+  const plain = [
+    'number',
+    'organization',
+    'repository',
+    'pipeline',
+    'ref',
+    'ref_type',
+    'sha',
+    'event',
+    'actor',
+  ];
   const absent = Object.fromEntries(plain.map((field) => [field, undefined]));
   return { ...absent, ...build } as Partial<Build>;
 }

@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Ci, connectCi, eventually } from './ci.ts';
 import { openStreams } from './operator.ts';
-import { type TcpProxy, startProxy } from './proxy.ts';
+import { startProxy, type TcpProxy } from './proxy.ts';
 import { testRedis } from './redis.ts';
 import { introspect, isActive } from './relying-party.ts';
 import { type TestSystem, testSystem } from './system.ts';

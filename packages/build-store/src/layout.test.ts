@@ -1,0 +1,77 @@
+import type { AdmittedBuild } from '@mayfly/contracts/events';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import {
+  buildKey,
+  checkMember,
+  readCheckMember,
+  readMark,
+  readRecord,
+  statusListKey,
+  writeFacts,
+} from './layout.ts';
+
+const text = fc.string({ unit: 'grapheme', maxLength: 40 });
+
+test('the record of a running build reads back as what was admitted', () => {
+  fc.assert(
+    fc.property(text, text, fc.nat(), (ref, name, seq) => {
+      const build: AdmittedBuild = {
+        source: 'acme',
+        build: { id: '42', ref, actor: { name } },
+        attempt: 2,
+        id_tokens: { A: { aud: 'a' } },
+        reply: 'r',
+        seq,
+        digest: 'x'.repeat(43),
+        started_at: 1,
+        deadline: 2,
+      };
+      const record = readRecord('acme', `r 2 ${seq} 1 2 ${build.digest}\n${writeFacts(build)}`);
+
+      expect(record).toEqual({ state: 'running', attempt: 2, seq, build });
+    }),
+  );
+});
+
+test('the record of a finished build says why and when', () => {
+  const record = { state: 'finished', attempt: 1, seq: 9, finishedAt: 5, reason: 'deadline' };
+
+  expect(readRecord('acme', 'f 1 9 5 deadline')).toEqual(record);
+});
+
+test.for(['', 'x', 'r 1 2 3', 'f 1 2 3', 'r 1 2 3 4 d\n{'])('"%s" is no record', (one) => {
+  expect(() => readRecord('acme', one)).toThrow();
+});
+
+test('a mark reads back, and anything else is none', () => {
+  const mark = {
+    stream: '2026-01-01T00:00:00.1Z',
+    runId: 'r',
+    startsFloor: 1,
+    endsFloor: 2,
+    firstSeq: 3,
+    at: 4,
+  };
+
+  expect(readMark('2026-01-01T00:00:00.1Z r 1 2 3 4')).toEqual(mark);
+  for (const one of [null, '', 'x', '1 2 3 4 5', '1 2 3 4 5 6 7']) expect(readMark(one)).toBeUndefined();
+});
+
+test('no two builds share a key or a member of the checks, whatever their ids', () => {
+  const source = fc.stringMatching(/^[a-z0-9][a-z0-9-]{0,31}$/);
+  const id = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._~:@+=#/-]{0,127}$/);
+  const name = fc.record({ source, id });
+  fc.assert(
+    fc.property(name, name, (one, other) => {
+      expect(readCheckMember(checkMember(one.source, one.id))).toEqual(one);
+      fc.pre(one.source !== other.source || one.id !== other.id);
+      expect(buildKey(one.source, one.id)).not.toBe(buildKey(other.source, other.id));
+    }),
+  );
+});
+
+test('65,536 starts share a status list', () => {
+  expect(statusListKey('acme', 65_535)).toBe('status:{acme}:0');
+  expect(statusListKey('acme', 65_536)).toBe('status:{acme}:1');
+});

@@ -1,0 +1,39 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+
+const MAIN = join(import.meta.dirname, '..', 'packages', 'cli', 'src', 'main.ts');
+
+type Options = { env?: Record<string, string>; input?: string; cwd?: string };
+
+/** Starts the real `mayfly` command, with no environment but what is given. */
+export function startMayfly(args: string[], { env = {}, input = '', cwd = workDirectory() }: Options = {}) {
+  const runtime = mkdtempSync(join(tmpdir(), 'mayfly-runtime-'));
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    env: { PATH: process.env['PATH'], XDG_RUNTIME_DIR: runtime, ...env },
+    cwd,
+  });
+  onTestFinished(() => void child.kill('SIGTERM'));
+  const output = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (chunk: string) => {
+      output[name] += chunk;
+    });
+  }
+  child.stdin.on('error', () => {}).end(input);
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number, ...output }));
+  return { child, output, ended, runtime };
+}
+
+/** Runs the real `mayfly` command to its end. */
+export async function runMayfly(args: string[], options: Options = {}) {
+  return await startMayfly(args, options).ended;
+}
+
+/** A directory of the test's own. */
+export function workDirectory(): string {
+  return mkdtempSync(join(tmpdir(), 'mayfly-work-'));
+}
