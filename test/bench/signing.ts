@@ -32,16 +32,16 @@ await overTheBus();
 async function compare(name: Name): Promise<void> {
   const { openssl, least } = ALGORITHMS[name];
   await signFor(0.5, pool, keys[name]);
-  const rounds: { ours: number; theirs: number; perCpu: number }[] = [];
+  const rounds: { ours: number; theirs: number; perCpu: number; theirsPerCpu: number }[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     const before = opensslSpeed(openssl);
     const { ours, perCpu } = await signFor(SECONDS, pool, keys[name]);
     const after = opensslSpeed(openssl);
-    rounds.push({ ours, perCpu, theirs: (before + after) / 2 });
+    // Without -multi it divides by the CPU time that it took.
+    rounds.push({ ours, perCpu, theirs: (before + after) / 2, theirsPerCpu: opensslSpeed(openssl, []) });
   }
   const ratio = median(rounds.map(({ ours, theirs }) => ours / theirs));
-  // `openssl speed` divides by the CPU time of each of its two processes.
-  const cpuRatio = median(rounds.map(({ perCpu, theirs }) => (perCpu * 2) / theirs));
+  const cpuRatio = median(rounds.map(({ perCpu, theirsPerCpu }) => perCpu / theirsPerCpu));
   const [ours, theirs] = [median(rounds.map((one) => one.ours)), median(rounds.map((one) => one.theirs))];
   console.log(
     `${name}: ${ours.toFixed(0)}/s, openssl -multi 2 ${theirs.toFixed(0)}/s, ratio ${ratio.toFixed(2)} ` +
@@ -68,11 +68,10 @@ async function signFor(seconds: number, { sign }: SignPool, key: NewKey) {
 }
 
 /** Half as long as a round, twice a round: before it and after it. */
-function opensslSpeed(algorithm: string): number {
+function opensslSpeed(algorithm: string, multi = ['-multi', '2']): number {
   const args = [
     'speed',
-    '-multi',
-    '2',
+    ...multi,
     '-seconds',
     String(Math.max(1, Math.round(SECONDS / 2))),
     '-mr',

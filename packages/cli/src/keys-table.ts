@@ -3,9 +3,9 @@ import type { KeyFacts } from '@mayfly/contracts/keys';
 /** Takes what is known of some keys; gives it as a table for a terminal. */
 export function keysTable(keys: readonly KeyFacts[]): string {
   const rows = keys.map((key) => [key.source, key.alg, key.state, key.kid, since(key), next(key)]);
-  const table = [['SOURCE', 'ALG', 'STATE', 'KID', 'SINCE', 'NEXT'], ...rows];
-  const widths =
-    table[0]?.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0))) ?? [];
+  const heads = ['SOURCE', 'ALG', 'STATE', 'KID', 'SINCE', 'NEXT'];
+  const table = [heads, ...rows];
+  const widths = heads.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
   const line = (row: string[]) =>
     row
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))

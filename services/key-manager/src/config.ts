@@ -10,7 +10,7 @@ export const Config = Type.Object({
   ),
   PROFILES_DIR: Type.String({ default: PROFILES_DIR, description: 'Folder of the profiles.' }),
   KEY_ENCRYPTION_KEY_FILE: secretFile(
-    'File with the 256-bit key that seals the keyrings, 64 hexadecimal digits.',
+    'File with the 256-bit key that seals the keyrings, 64 hexadecimal digits; a second line holds one that also opens them.',
   ),
 });
 export type Config = Static<typeof Config>;

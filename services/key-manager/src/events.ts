@@ -1,68 +1,110 @@
 import { EVENT_NAMES } from '@mayfly/contracts/bus';
 import { ServiceError } from '@mayfly/contracts/errors';
-import { checkSignIdTokens, type IdTokenToSign } from '@mayfly/contracts/signing';
+import { checkSignIdTokens, checkSignStatusList, type IdTokenToSign } from '@mayfly/contracts/signing';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import type { Counter } from 'prom-client';
+import { type Administration, KEY_COMMANDS } from './admin.ts';
 import { type Signer, signIdToken } from './sign.ts';
+import { signStatusList } from './status-list.ts';
 
-/** Answers `keys.sign.id-token`, in one queue group with the other replicas, until the process stops. */
-export function answerSigning(
+/** What answering needs. */
+export type Answering = {
+  signer: Signer;
+  admin: Administration;
+  signatures: Counter<'alg' | 'result'>;
+  log: Logger;
+};
+
+/** Answers `keys.sign.*` and `admin.keys.*`, in one queue group with the other replicas, until the process stops. */
+export function answerRequests(
   nats: NatsConnection,
-  signer: Signer,
-  counter: Counter<'alg' | 'result'>,
+  answering: Answering,
   resources: AsyncDisposableStack,
-  log: Logger,
 ): void {
+  const { log } = answering;
   const inHand = new Set<Promise<void>>();
-  const answer = async (message: Msg) => {
-    const body = await answerTo(message.data, signer, counter, log);
-    message.respond(JSON.stringify(body));
-  };
-  const subscription = nats.subscribe(EVENT_NAMES.signIdToken, {
-    queue: 'key-manager',
-    callback: (error, message) => {
-      if (error) return void log.error({ err: error }, 'signing requests cannot be heard');
-      const work = answer(message)
-        .catch((cause: unknown) => log.error({ err: cause }, 'signing failed'))
-        .finally(() => inHand.delete(work));
-      inHand.add(work);
-    },
-  });
+  const answers: [string, (message: Msg) => Promise<unknown>][] = [
+    [EVENT_NAMES.signIdToken, ({ data }) => answerIdTokens(data, answering)],
+    [EVENT_NAMES.signStatusList, ({ data }) => answerStatusList(data, answering)],
+    [EVENT_NAMES.adminKeys('*'), ({ subject, data }) => answerCommand(subject, data, answering)],
+  ];
+  const subscriptions = answers.map(([eventName, answer]) =>
+    nats.subscribe(eventName, {
+      queue: 'key-manager',
+      callback: (error, message) => {
+        if (error) return void log.error({ err: error }, 'requests cannot be heard');
+        const work = answer(message)
+          .then((body) => void message.respond(JSON.stringify(body)))
+          .catch((cause: unknown) => log.error({ err: cause }, 'request not answered'))
+          .finally(() => inHand.delete(work));
+        inHand.add(work);
+      },
+    }),
+  );
   resources.defer(async () => {
-    subscription.unsubscribe();
+    for (const subscription of subscriptions) subscription.unsubscribe();
     await Promise.all(inHand);
     await nats.flush().catch(() => undefined);
   });
 }
 
-async function answerTo(data: Uint8Array, signer: Signer, counter: Counter<'alg' | 'result'>, log: Logger) {
+async function answerIdTokens(data: Uint8Array, answering: Answering) {
   try {
-    const { tokens } = checkSignIdTokens.parse(JSON.parse(new TextDecoder().decode(data)));
-    return { results: await Promise.all(tokens.map((token) => signOne(token, signer, counter, log))) };
+    const { tokens } = checkSignIdTokens.parse(jsonOf(data));
+    return { results: await Promise.all(tokens.map((token) => signOne(token, answering))) };
   } catch (error) {
-    log.warn({ err: error }, 'signing request refused');
+    answering.log.warn({ err: error }, 'signing request refused');
     return failure(new ServiceError('invalid_request', 'the signing request is malformed'));
   }
 }
 
-async function signOne(
-  token: IdTokenToSign,
-  signer: Signer,
-  counter: Counter<'alg' | 'result'>,
-  log: Logger,
-) {
+async function signOne(token: IdTokenToSign, { signer, signatures, log }: Answering) {
   try {
     const signed = await signIdToken(token, signer);
-    counter.inc({ alg: token.alg, result: 'signed' });
+    signatures.inc({ alg: token.alg, result: 'signed' });
     return { token: signed };
   } catch (error) {
-    counter.inc({ alg: token.alg, result: 'refused' });
+    signatures.inc({ alg: token.alg, result: 'refused' });
     log.warn({ err: error, source: token.source, alg: token.alg }, 'token not signed');
-    return failure(
-      error instanceof ServiceError ? error : new ServiceError('server_error', 'signing failed'),
-    );
+    return failure(error);
   }
 }
 
-const failure = ({ code, message }: ServiceError) => ({ error: code, error_description: message });
+async function answerStatusList(data: Uint8Array, { signer, signatures, log }: Answering) {
+  try {
+    const token = await signStatusList(checkSignStatusList.parse(jsonOf(data)), signer);
+    signatures.inc({ alg: 'ES256', result: 'signed' });
+    return { token };
+  } catch (error) {
+    signatures.inc({ alg: 'ES256', result: 'refused' });
+    log.warn({ err: error }, 'status list not signed');
+    return failure(error);
+  }
+}
+
+async function answerCommand(eventName: string, data: Uint8Array, { admin, log }: Answering) {
+  const verb = eventName.split('.').at(-1) as string;
+  try {
+    const command = Object.hasOwn(KEY_COMMANDS, verb) ? KEY_COMMANDS[verb] : undefined;
+    if (!command) throw new ServiceError('invalid_request', 'there is no such command');
+    return await command(jsonOf(data), admin);
+  } catch (error) {
+    log.warn({ err: error, verb }, 'command refused');
+    return failure(error);
+  }
+}
+
+function jsonOf(data: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(data));
+  } catch (cause) {
+    throw new ServiceError('invalid_request', 'the request is not JSON', { cause });
+  }
+}
+
+function failure(error: unknown) {
+  const { code, message } =
+    error instanceof ServiceError ? error : new ServiceError('server_error', 'the request failed');
+  return { error: code, error_description: message };
+}

@@ -1,5 +1,5 @@
 import { issuerUrl } from '@mayfly/contracts/issuer-url';
-import { POLICY_DEFAULTS } from '@mayfly/contracts/policy';
+import { POLICY_DEFAULTS, type Policy } from '@mayfly/contracts/policy';
 import { claimNames } from '@mayfly/profiles/claims';
 import { lifetimesOf } from '@mayfly/profiles/lifetime';
 import { readProfile } from '@mayfly/profiles/read';
@@ -9,59 +9,82 @@ import { readPolicy } from '@mayfly/service-kit/policy';
 import { run } from '@mayfly/service-kit/run';
 import { Counter } from 'prom-client';
 import { Config } from './config.ts';
-import { answerSigning } from './events.ts';
-import type { Keyring } from './keyring.ts';
-import { agreeOnKeyring } from './keyrings.ts';
+import { localCustody } from './custody-local.ts';
+import { answerRequests } from './events.ts';
+import { harden } from './harden.ts';
+import { keepAll, makeFit } from './keep.ts';
+import type { Shared } from './keyrings.ts';
+import { type RotationRules, rotationRules } from './rules.ts';
 import { keyringSeal } from './seal.ts';
 import type { Bounds } from './sign.ts';
 import { keyStore } from './store.ts';
+import { keyViews } from './views.ts';
 
 await run(
   'key-manager',
   () => {
+    const unclosed = harden({ execArgv: process.execArgv, nodeOptions: process.env['NODE_OPTIONS'] });
     const config = readEnv(Config, process.env);
-    return {
-      ...config,
-      policy: readPolicy(config.MAYFLY_CONFIG),
-      seal: keyringSeal(config.KEY_ENCRYPTION_KEY_FILE),
-    };
-  },
-  async ({ policy, seal, ...config }, { log, resources, ops }) => {
+    const policy = readPolicy(config.MAYFLY_CONFIG);
     const baseUrl = config.BASE_URL ?? policy.base_url;
     if (!baseUrl) throw new TypeError('settings: base_url in mayfly.yaml, or BASE_URL, must be set');
-    const bounds = new Map<string, Bounds>();
-    for (const [source, sourcePolicy] of Object.entries(policy.sources)) {
-      const claims = claimNames(
-        await readProfile(config.PROFILES_DIR, sourcePolicy.profile ?? POLICY_DEFAULTS.profile),
-      );
-      const maxLifetimeSeconds = lifetimesOf(sourcePolicy).longest;
-      bounds.set(source, { issuer: issuerUrl(baseUrl, source), claims, maxLifetimeSeconds });
-    }
-    const keyrings = new Map<string, Keyring>();
-    ops.readyWhen('keys', () => keyrings.size === bounds.size);
+    const seal = keyringSeal(config.KEY_ENCRYPTION_KEY_FILE);
+    return { ...config, policy, baseUrl, rules: rotationRules(policy), seal, unclosed };
+  },
+  async ({ policy, baseUrl, rules, seal, unclosed, ...config }, { log, resources, ops }) => {
+    if (unclosed.length > 0) log.warn({ unclosed }, 'memory can leave this process');
+    const bounds = await readBounds(policy, baseUrl, config.PROFILES_DIR);
+    const sources = [...bounds.keys()];
+    const custody = localCustody();
+    resources.defer(() => custody.close());
     const bus = await openBus(config, 'key-manager', resources, log);
     ops.readyWhen('nats', bus.isConnected);
-    const store = await eventually(
-      () => keyStore(bus.nats),
-      log,
-      'the buckets cannot be opened',
-      bus.closing,
-    );
-    for (const source of bounds.keys()) {
-      const agree = () => agreeOnKeyring(source, { store, seal, log, now: Date.now });
-      keyrings.set(source, await eventually(agree, log, 'the keyring cannot be read', bus.closing));
-    }
-    const counter = new Counter({
+    const open = () => keyStore(bus.nats);
+    const store = await eventually(open, log, 'the buckets cannot be opened', bus.closing);
+    const shared: Shared = {
+      ...{ store, seal, custody, log },
+      rules: (source) => rules.get(source) as RotationRules,
+      now: Date.now,
+    };
+    const views = keyViews({
+      store,
+      async open(source, sealed, revision) {
+        if (!bounds.has(source)) return undefined;
+        return await seal.open(source, sealed, revision).catch((error: unknown) => {
+          log.error({ err: error, source }, 'the keyring cannot be opened');
+          return undefined;
+        });
+      },
+      prepare: (keyring) => makeFit(keyring, store, Date.now),
+      changed: (keyrings) =>
+        custody.keepOnly(new Set(keyrings.flatMap(({ keys }) => keys.map(({ kid }) => kid)))),
+      monotonic: () => performance.now(),
+      wall: Date.now,
+    });
+    ops.readyWhen('keys', () => sources.every((source) => views.now(source)));
+    keepAll({ shared, views, sources, log }, resources);
+    const signatures = new Counter({
       name: 'mayfly_signatures_total',
       help: 'Tokens asked for, by algorithm and result.',
       labelNames: ['alg', 'result'],
       registers: [ops.metrics],
     });
     const signer = {
-      keyring: (source: string) => keyrings.get(source),
+      ...{ views, custody },
       bounds: (source: string) => bounds.get(source),
       now: () => Math.floor(Date.now() / 1000),
     };
-    answerSigning(bus.nats, signer, counter, resources, log);
+    const admin = { ...shared, views, sources };
+    answerRequests(bus.nats, { signer, admin, signatures, log }, resources);
   },
 );
+
+async function readBounds(policy: Policy, baseUrl: string, profiles: string): Promise<Map<string, Bounds>> {
+  const bounds = new Map<string, Bounds>();
+  for (const [source, { profile, ...rest }] of Object.entries(policy.sources)) {
+    const claims = claimNames(await readProfile(profiles, profile ?? POLICY_DEFAULTS.profile));
+    const maxLifetimeSeconds = lifetimesOf(rest).longest;
+    bounds.set(source, { issuer: issuerUrl(baseUrl, source), claims, maxLifetimeSeconds });
+  }
+  return bounds;
+}

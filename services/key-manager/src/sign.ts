@@ -1,40 +1,40 @@
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { IdTokenToSign } from '@mayfly/contracts/signing';
 import { isClaimName } from '@mayfly/profiles/claims';
-import { CompactSign, type CryptoKey, importJWK } from 'jose';
-import { activeKey, type Keyring } from './keyring.ts';
+import { type KeyHolder, signJws } from './jws.ts';
 
-/** What bounds the ID tokens of one source, whoever asks for them. */
+/** What bounds what is signed for one source, whoever asks for it. */
 export type Bounds = { issuer: string; claims: ReadonlySet<string>; maxLifetimeSeconds: number };
 
-/** What signing needs: the keyring and the bounds of each source, and the time (s since 1970). */
-export type Signer = {
-  keyring(source: string): Keyring | undefined;
-  bounds(source: string): Bounds | undefined;
-  now(): number;
-};
+/** What signing needs: who holds the keys, the bounds of each source, and the time (s since 1970). */
+export type Signer = KeyHolder & { bounds(source: string): Bounds | undefined; now(): number };
 
 /** Furthest that `iat` may lie from our clock, and `nbf` before `iat`, seconds. */
-const MAX_SKEW_SECONDS = 30;
+export const MAX_SKEW_SECONDS = 30;
 const MAX_BACKDATED_SECONDS = 600;
 
 /**
- * Signs one ID token (RFC 7515 §7.1; `typ: JWT`, `kid`), `iss` added. Throws `invalid_request` where its claims are not
- * in the closed list of the source or its times are out of bounds, `temporarily_unavailable` where no key is active.
+ * Signs one ID token (`typ: JWT`), `iss` added. Throws `invalid_request` where its claims are not in the closed list of
+ * the source or its times are out of bounds, `temporarily_unavailable` where no key is fit to sign.
  */
 export async function signIdToken({ source, alg, claims }: IdTokenToSign, signer: Signer): Promise<string> {
-  const bounds = signer.bounds(source);
-  const keyring = signer.keyring(source);
-  if (!bounds || !keyring) throw new ServiceError('temporarily_unavailable', 'the source has no keys here');
+  const bounds = boundsOf(source, signer);
   assertBounded(claims, bounds, signer.now());
-  const key = activeKey(keyring, alg);
-  if (!key) throw new ServiceError('temporarily_unavailable', 'no key is active for this algorithm');
-  const payload = Buffer.from(JSON.stringify({ iss: bounds.issuer, ...claims }));
-  const header = { alg, kid: key.kid, typ: 'JWT' };
-  return await new CompactSign(payload).setProtectedHeader(header).sign(await imported(key));
+  return await signJws({ source, typ: 'JWT', alg, claims: { iss: bounds.issuer, ...claims } }, signer);
 }
 
-function assertBounded(claims: Record<string, unknown>, bounds: Bounds, now: number): void {
+/** Gives the bounds of a source; throws `temporarily_unavailable` where they are not known here. */
+export function boundsOf(source: string, signer: Pick<Signer, 'bounds'>): Bounds {
+  const bounds = signer.bounds(source);
+  if (!bounds) throw new ServiceError('temporarily_unavailable', 'the source has no keys here');
+  return bounds;
+}
+
+function assertBounded(
+  claims: Record<string, unknown>,
+  bounds: Bounds,
+  now: number,
+): asserts claims is { iat: number; exp: number } {
   assertTimes(claims, bounds.maxLifetimeSeconds, now);
   if (!isText(claims['sub']) || !isText(claims['jti'])) refuse('sub and jti must be text');
   if (!isAudience(claims['aud'])) refuse('aud must be text, or a list of it');
@@ -62,17 +62,7 @@ function isAudience(aud: unknown): boolean {
   return isText(aud) || (Array.isArray(aud) && aud.length > 0 && aud.every(isText));
 }
 
-function refuse(message: string): never {
+/** Throws `invalid_request`. */
+export function refuse(message: string): never {
   throw new ServiceError('invalid_request', message);
-}
-
-const importedKeys = new WeakMap<object, Promise<CryptoKey>>();
-
-function imported({ jwk, alg }: { jwk: object; alg: string }): Promise<CryptoKey> {
-  let key = importedKeys.get(jwk);
-  if (!key) {
-    key = importJWK(jwk, alg, { extractable: false }) as Promise<CryptoKey>;
-    importedKeys.set(jwk, key);
-  }
-  return key;
 }

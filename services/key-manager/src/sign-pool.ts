@@ -1,0 +1,115 @@
+import { Worker } from 'node:worker_threads';
+import type { NewKey } from './keyring.ts';
+
+/** What a worker is told: keys to learn and to forget, and inputs to sign, each with the key of its kid. */
+export type ToWorker = {
+  id: number;
+  learn: NewKey[];
+  forget: string[];
+  kids: string[];
+  inputs: string[];
+};
+type FromWorker = { id: number; signatures: (string | null)[] };
+
+/** Signs on worker threads, in batches where there is enough to sign; what comes alone goes at once. */
+export type SignPool = {
+  /** Gives the signature of `input` as base64url. */
+  sign(key: NewKey, input: string): Promise<string>;
+  keepOnly(kids: ReadonlySet<string>): void;
+  close(): Promise<void>;
+};
+
+type Job = { key: NewKey; input: string; resolve(signature: string): void; reject(error: unknown): void };
+type Thread = { worker: Worker; known: Set<string>; inHand: Map<number, Job[]> };
+type Pool = { threads: Thread[]; waiting: Job[]; isPlanned: boolean; isClosed: boolean; lastId: number };
+
+const BATCH = 32;
+/** A worker finds its next batch waiting when it is done with one. */
+const MAX_IN_HAND = 2;
+
+/** Starts `size` worker threads. */
+export function signPool(size = 2): SignPool {
+  const pool: Pool = { threads: [], waiting: [], isPlanned: false, isClosed: false, lastId: 0 };
+  for (let i = 0; i < size; i++) start(pool);
+  return {
+    sign: (key, input) =>
+      new Promise((resolve, reject) => {
+        pool.waiting.push({ key, input, resolve, reject });
+        if (pool.isPlanned) return;
+        pool.isPlanned = true;
+        queueMicrotask(() => dispatch(pool));
+      }),
+    keepOnly(kids) {
+      for (const { worker, known } of pool.threads) {
+        const forget = [...known].filter((kid) => !kids.has(kid));
+        for (const kid of forget) known.delete(kid);
+        if (forget.length > 0) tell(worker, { id: 0, learn: [], forget, kids: [], inputs: [] });
+      }
+    },
+    async close() {
+      pool.isClosed = true;
+      const closed = new Error('the signing threads are closed');
+      for (const { reject } of pool.waiting.splice(0)) reject(closed);
+      await Promise.all(pool.threads.map(({ worker }) => worker.terminate()));
+    },
+  };
+}
+
+function start(pool: Pool): void {
+  const worker = new Worker(new URL('./sign-worker.ts', import.meta.url), { env: {}, name: 'sign' });
+  const thread: Thread = { worker, known: new Set(), inHand: new Map() };
+  pool.threads.push(thread);
+  worker.on('message', ({ id, signatures }: FromWorker) => {
+    const jobs = thread.inHand.get(id) ?? [];
+    thread.inHand.delete(id);
+    dispatch(pool);
+    jobs.forEach((job, index) => {
+      settle(job, signatures[index]);
+    });
+  });
+  worker.on('error', (error) => end(thread, pool, error));
+  worker.on('exit', () => end(thread, pool, new Error('a signing thread ended')));
+}
+
+/** What a thread that ended had in hand fails; another takes its place. */
+function end(thread: Thread, pool: Pool, error: unknown): void {
+  const index = pool.threads.indexOf(thread);
+  if (index < 0) return;
+  pool.threads.splice(index, 1);
+  for (const { reject } of [...thread.inHand.values()].flat()) reject(error);
+  if (pool.isClosed) return;
+  start(pool);
+  dispatch(pool);
+}
+
+/** Shares out what waits among idle threads; a second batch goes to a busy one only when it is full. */
+function dispatch(pool: Pool): void {
+  const { threads, waiting } = pool;
+  pool.isPlanned = false;
+  for (let depth = 0; depth < MAX_IN_HAND; depth++) {
+    const open = threads.filter(({ inHand }) => inHand.size === depth);
+    open.forEach((thread, index) => {
+      const share = Math.min(BATCH, Math.ceil(waiting.length / (open.length - index)));
+      if (waiting.length >= (depth === 0 ? 1 : BATCH)) send(thread, waiting.splice(0, share), pool);
+    });
+  }
+}
+
+function send({ worker, known, inHand }: Thread, jobs: Job[], pool: Pool): void {
+  const id = ++pool.lastId;
+  const learn = new Map<string, NewKey>();
+  for (const { key } of jobs) {
+    if (!known.has(key.kid)) learn.set(key.kid, { kid: key.kid, alg: key.alg, jwk: key.jwk });
+    known.add(key.kid);
+  }
+  inHand.set(id, jobs);
+  const kids = jobs.map(({ key }) => key.kid);
+  tell(worker, { id, learn: [...learn.values()], forget: [], kids, inputs: jobs.map(({ input }) => input) });
+}
+
+const tell = (worker: Worker, message: ToWorker) => worker.postMessage(message);
+
+function settle({ resolve, reject }: Job, signature: string | null | undefined): void {
+  if (signature) resolve(signature);
+  else reject(new Error('the signing thread does not know the key'));
+}

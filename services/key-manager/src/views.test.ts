@@ -1,0 +1,137 @@
+import { expect, test } from 'vitest';
+import { signJws } from './jws.ts';
+import { activeKey, emptyKeyring } from './keyring.ts';
+import { changeKeyring, keepKeyring, type Shared } from './keyrings.ts';
+import { revokeKey } from './rotate.ts';
+import { fakeKeys, memoryStore, openSeal, RULES, silent } from './testing.ts';
+import { keyViews } from './views.ts';
+
+/** A replica: its clocks can be stopped, and its way to the leader cut. */
+async function replica(store = memoryStore(() => 0)) {
+  const clocks = { monotonic: 0, wall: 1_800_000_000_000 };
+  const link: { isCut: boolean } = { isCut: false };
+  const makeKey = fakeKeys();
+  const shared: Shared = {
+    ...{ store, seal: openSeal, log: silent },
+    custody: { generate: async (alg) => makeKey(alg) },
+    rules: () => RULES,
+    now: () => clocks.wall,
+  };
+  await keepKeyring('acme', shared);
+  const views = keyViews({
+    store: {
+      state: () => (link.isCut ? Promise.reject(new Error('cut')) : store.state()),
+      changedAfter: store.changedAfter,
+    },
+    open: openSeal.open,
+    prepare: async () => undefined,
+    changed: () => undefined,
+    monotonic: () => clocks.monotonic,
+    wall: () => clocks.wall,
+  });
+  await views.confirm();
+  await views.confirmed('acme');
+  const revokeActive = () =>
+    changeKeyring('acme', shared, (keyring) => ({
+      keyring: revokeKey(keyring, activeKey(keyring, 'ES256')?.kid as string, 'test', clocks.wall),
+    }));
+  return { clocks, link, views, shared, revokeActive };
+}
+
+const TO_SIGN = { source: 'acme', typ: 'JWT', alg: 'ES256', claims: { iat: 0, exp: 300 } } as const;
+const kidOf = (token: string) =>
+  JSON.parse(Buffer.from(token.split('.')[0] as string, 'base64url').toString()).kid;
+
+test('a view is signed on for less than a second after the leader confirmed it, by the monotonic clock', async () => {
+  const { clocks, link, views } = await replica();
+  link.isCut = true;
+
+  clocks.monotonic = 999;
+  expect(views.now('acme')).toBeDefined();
+  clocks.monotonic = 1000;
+  expect(views.now('acme')).toBeUndefined();
+  await expect(views.confirmed('acme')).rejects.toMatchObject({ code: 'temporarily_unavailable' });
+});
+
+test('a machine that was suspended asks again, though its monotonic clock stood still', async () => {
+  const { clocks, views } = await replica();
+
+  clocks.wall += 60_000;
+
+  expect(views.now('acme')).toBeUndefined();
+  expect(await views.confirmed('acme')).toBeDefined();
+});
+
+test('an answer that took longer than a second confirms nothing', async () => {
+  const { clocks, views } = await replica();
+  const confirming = views.confirm();
+  clocks.monotonic += 5000;
+  await confirming;
+
+  expect(views.now('acme')).toBeUndefined();
+});
+
+test('a process that is paused while it signs gives nothing away that a key signed which was revoked meanwhile', async () => {
+  const { clocks, views, revokeActive } = await replica();
+  const before = activeKey(await views.confirmed('acme'), 'ES256')?.kid;
+  let pauses = 0;
+  const custody = {
+    async sign() {
+      if (pauses++ > 0) return 'signature';
+      await revokeActive();
+      clocks.monotonic += 60_000;
+      clocks.wall += 60_000;
+      return 'signature';
+    },
+  };
+
+  const token = await signJws(TO_SIGN, { views, custody });
+
+  expect(kidOf(token)).not.toBe(before);
+  expect(pauses).toBe(2);
+});
+
+test('a process that is paused while it signs, and then finds no leader, gives nothing away', async () => {
+  const { clocks, link, views } = await replica();
+  const custody = {
+    async sign() {
+      clocks.monotonic += 60_000;
+      link.isCut = true;
+      return 'signature';
+    },
+  };
+
+  await expect(signJws(TO_SIGN, { views, custody })).rejects.toMatchObject({
+    code: 'temporarily_unavailable',
+  });
+});
+
+test('what another replica changed is known after one question, and a lost bucket is no reason to go on', async () => {
+  const store = memoryStore(() => 0);
+  const { views, revokeActive } = await replica(store);
+  const changed = await revokeActive();
+  await views.confirm();
+  expect(await views.confirmed('acme')).toEqual(changed);
+
+  store.state = async () => ({ created: 'anew', revision: 0, time: 0 });
+  await views.confirm();
+
+  expect(views.now('acme')).toBeUndefined();
+});
+
+test('a token that would outlive its key is not signed', async () => {
+  const { views } = await replica();
+  const custody = { sign: async () => 'signature' };
+  const long = { ...TO_SIGN, claims: { iat: 0, exp: 3601 } };
+
+  await expect(signJws(long, { views, custody })).rejects.toMatchObject({ code: 'temporarily_unavailable' });
+});
+
+test('of replicas that make the first keyring at once, all end with one and the same', async () => {
+  const store = memoryStore(() => 0);
+  const { shared } = await replica(memoryStore(() => 0));
+  const all = await Promise.all(Array.from({ length: 5 }, () => keepKeyring('new', { ...shared, store })));
+
+  expect(new Set(all.map((keyring) => JSON.stringify(keyring.keys.map(({ kid }) => kid)))).size).toBe(1);
+  expect(all[0]?.keys).not.toEqual(emptyKeyring('new').keys);
+});

@@ -1,0 +1,120 @@
+import { ServiceError } from '@mayfly/contracts/errors';
+import type { Keyring } from './keyring.ts';
+import type { KeyStore, StoreState } from './store.ts';
+
+/** What this replica knows of the keyrings, and how sure it is. */
+export type Views = {
+  /** Gives the keyring of a source, if the leader confirmed it within the last second. */
+  now(source: string): Keyring | undefined;
+  /** The same, after asking the leader where that is too long ago. Throws `temporarily_unavailable`. */
+  confirmed(source: string): Promise<Keyring>;
+  /** Asks the leader whether anything has changed, and takes in what has. One question at a time. */
+  confirm(): Promise<StoreState>;
+};
+
+/** What views need; the two clocks are monotonic and of the wall, ms. */
+export type Viewing = {
+  store: Pick<KeyStore, 'state' | 'changedAfter'>;
+  /** Opens a sealed keyring; undefined where it is none of ours, or cannot be opened. */
+  open(source: string, sealed: string, revision: number): Promise<Keyring | undefined>;
+  /** Makes the active keys of a keyring fit to sign with; the view is used only after it. */
+  prepare(keyring: Keyring): Promise<void>;
+  changed(keyrings: Keyring[]): void;
+  monotonic(): number;
+  wall(): number;
+};
+
+/** A view that was confirmed longer ago is not signed on. */
+export const MAX_VIEW_AGE_MS = 1000;
+
+type View = { keyring: Keyring; isReady: boolean; preparing: Promise<void> | undefined };
+type State = {
+  views: Map<string, View>;
+  created: string;
+  revision: number;
+  confirmedAt?: { monotonic: number; wall: number };
+};
+
+/** Opens the views, none known at first. */
+export function keyViews(viewing: Viewing): Views {
+  const state: State = { views: new Map(), created: '', revision: 0 };
+  let asking: Promise<StoreState> | undefined;
+  const now = (source: string) => {
+    const view = state.views.get(source);
+    return view?.isReady && isFresh(state, viewing) ? view.keyring : undefined;
+  };
+  const confirm = () => {
+    asking ??= ask(state, viewing).finally(() => {
+      asking = undefined;
+    });
+    return asking;
+  };
+  const confirmed = async (source: string) => {
+    for (let tries = 0; tries < 2; tries++) {
+      if (!isFresh(state, viewing)) await confirm();
+      await state.views.get(source)?.preparing;
+      const keyring = now(source);
+      if (keyring) return keyring;
+    }
+    throw new Error('the answer came too late');
+  };
+  return {
+    now,
+    confirm,
+    confirmed: (source) =>
+      confirmed(source).catch((cause: unknown) => {
+        throw new ServiceError('temporarily_unavailable', 'the keyring cannot be confirmed', { cause });
+      }),
+  };
+}
+
+/** The monotonic clock stands still while a virtual machine is suspended; the wall clock then jumps. */
+function isFresh({ confirmedAt }: State, { monotonic, wall }: Viewing): boolean {
+  return (
+    confirmedAt !== undefined &&
+    monotonic() - confirmedAt.monotonic < MAX_VIEW_AGE_MS &&
+    wall() - confirmedAt.wall < MAX_VIEW_AGE_MS
+  );
+}
+
+async function ask(state: State, viewing: Viewing): Promise<StoreState> {
+  const asked = { monotonic: viewing.monotonic(), wall: viewing.wall() };
+  const stored = await viewing.store.state();
+  if (stored.created !== state.created || stored.revision < state.revision) {
+    state.views.clear();
+    state.created = stored.created;
+    state.revision = 0;
+  }
+  if (await takeChanges(state, stored.revision, viewing))
+    viewing.changed([...state.views.values()].map(({ keyring }) => keyring));
+  state.confirmedAt = asked;
+  for (const view of state.views.values()) makeReady(view, viewing);
+  return stored;
+}
+
+async function takeChanges(state: State, newest: number, { store, open }: Viewing): Promise<boolean> {
+  const before = state.revision;
+  while (state.revision < newest) {
+    const next = await store.changedAfter(state.revision);
+    if (!next) throw new Error('the leader does not give what it has');
+    const keyring = await open(next.source, next.sealed, next.revision);
+    if (keyring) state.views.set(next.source, { keyring, isReady: false, preparing: undefined });
+    else state.views.delete(next.source);
+    state.revision = next.revision;
+  }
+  return state.revision !== before;
+}
+
+function makeReady(view: View, { prepare }: Viewing): void {
+  if (view.isReady || view.preparing !== undefined) return;
+  view.preparing = prepare(view.keyring)
+    .then(
+      () => {
+        view.isReady = true;
+      },
+      () => undefined,
+    )
+    .finally(() => {
+      view.preparing = undefined;
+    });
+}
