@@ -1,38 +1,44 @@
 import { createHash } from 'node:crypto';
 import type { PublishedKeySet } from '@mayfly/contracts/keys';
 
-/** A public document as it is sent: its bytes and their strong entity tag (RFC 9110 §8.8.3). */
-export type PublicDocument = { body: Buffer; etag: string };
+/** A public document as it is sent: its media type, its bytes and their strong entity tag (RFC 9110 §8.8.3). */
+export type PublicDocument = { type: string; body: Buffer; etag: string };
 
 type Issuer = { issuer: string; tokenEndpoint: string };
 
 /**
  * Takes an issuer and where its tokens are requested; gives its metadata (OpenID Connect Discovery §3, RFC 8414 §2).
- * `claims_supported` and the rest are the same for every source.
+ * There is no `authorization_endpoint`: nobody logs in here.
  */
 export function discoveryDocument({ issuer, tokenEndpoint }: Issuer): PublicDocument {
-  return publicDocument({
+  return jsonDocument('application/json', {
     issuer,
     jwks_uri: `${issuer}/jwks`,
     token_endpoint: tokenEndpoint,
     introspection_endpoint: `${issuer}/introspect`,
     introspection_endpoint_auth_methods_supported: ['client_secret_basic'],
+    status_list_aggregation_endpoint: `${issuer}/status-lists`,
     response_types_supported: ['id_token'],
     response_modes_supported: ['fragment'],
     grant_types_supported: ['urn:ietf:params:oauth:grant-type:token-exchange'],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['RS256', 'ES256'],
     scopes_supported: ['openid'],
-    claims_supported: ['iss', 'sub', 'aud', 'exp', 'iat', 'nbf', 'jti'],
+    claims_supported: ['iss', 'sub', 'aud', 'exp', 'iat', 'nbf', 'jti', 'status'],
   });
 }
 
 /** Takes a published key set; gives its JWK Set (RFC 7517 §5). */
 export function keySetDocument({ keys }: Pick<PublishedKeySet, 'keys'>): PublicDocument {
-  return publicDocument({ keys });
+  return jsonDocument('application/jwk-set+json', { keys });
 }
 
-function publicDocument(value: object): PublicDocument {
-  const body = Buffer.from(JSON.stringify(value));
-  return { body, etag: `"${createHash('sha256').update(body).digest('base64url')}"` };
+/** Takes a media type and a JSON value; gives it as it is sent. */
+export function jsonDocument(type: string, value: object): PublicDocument {
+  return publicDocument(type, Buffer.from(JSON.stringify(value)));
+}
+
+/** Takes a media type and bytes; gives them as they are sent. */
+export function publicDocument(type: string, body: Buffer): PublicDocument {
+  return { type, body, etag: `"${createHash('sha256').update(body).digest('base64url')}"` };
 }

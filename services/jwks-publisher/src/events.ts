@@ -4,11 +4,11 @@ import type { Bus } from '@mayfly/service-kit/bus';
 import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 
-const REFRESH_MS = 2000;
+const REFRESH_MS = 1000;
 
 /**
- * Follows the key set of every source until the process stops: hears each change, and asks for all of them every two
- * seconds and after each reconnect, so that a change that was not heard is not missed.
+ * Follows the key set of every source until the process stops: hears each change, and asks for all of them every
+ * second, so that a change that was not heard is not missed and that an unchanged one is known to hold still.
  */
 export function followKeySets(
   { nats, isConnected }: Bus,
@@ -48,7 +48,7 @@ async function readKeySet(
   source: string,
   take: (source: string, body: Uint8Array) => Promise<void>,
 ) {
-  const message = await nats.request(EVENT_NAMES.readKeySet(source), '', { timeout: 1000 });
+  const message = await nats.request(EVENT_NAMES.readKeySet(source), '', { timeout: 900 });
   if (message.headers?.code === 404 || message.data.length === 0) return;
   await take(source, message.data);
 }

@@ -1,70 +1,29 @@
-import { type BuildReader, runningBuild } from '@mayfly/build-store/reader';
-import { readBuildReference } from '@mayfly/contracts/build-reference';
-import { isCanonicalJws } from '@mayfly/contracts/compact-jws';
 import type { AdmittedBuild } from '@mayfly/contracts/events';
-import { compactVerify, decodeProtectedHeader, type JWTPayload } from 'jose';
+import { type Judge, judge } from './active.ts';
 import type { RelyingParty } from './credentials.ts';
-import type { ServedKeySet } from './key-sets.ts';
+import type { OnceStore } from './once.ts';
 
-/** What introspection needs: the issuer's keys, the builds, and the time (s since 1970). */
-export type Introspector = {
-  source: string;
-  issuer: string;
-  keySet(): ServedKeySet | undefined;
-  builds: Pick<BuildReader, 'find'>;
-  now(): number;
-};
+/** A question about a token (RFC 7662 §2.1), and whether this is the one time that it may be used. */
+export type Question = { token: string; isOneTime: boolean };
 
-/** The answer (RFC 7662 §2.2): everything about an active token, nothing about any other. */
-export type Introspection = { active: false } | ({ active: true } & Record<string, unknown>);
-
-const INACTIVE: Introspection = { active: false };
+/** The answer (RFC 7662 §2.2): everything about an active token, undefined for any other; and whether we signed it. */
+export type Introspection = { active: Record<string, unknown> | undefined; isOurs: boolean };
 
 /**
- * Says whether `token` is active, for a relying party that asks: signed by this issuer, meant for an audience of the
- * asking party, within its times, and of a build that runs now. Throws `temporarily_unavailable` where the state of
- * builds is not known.
+ * Says whether a token is active, for a relying party that asks. Asked for one time, it also consumes the token's `jti`,
+ * and says no when that was done before. Throws `temporarily_unavailable` where it cannot know.
  */
 export async function introspect(
-  token: string,
-  caller: RelyingParty,
-  introspector: Introspector,
+  { token, isOneTime }: Question,
+  { audiences }: RelyingParty,
+  judged: Judge,
+  once: OnceStore,
 ): Promise<Introspection> {
-  if (!isCanonicalJws(token)) return INACTIVE;
-  const claims = await verifiedClaims(token, introspector);
-  if (!claims || !isMeantFor(caller, claims.aud)) return INACTIVE;
-
-  const reference = readBuildReference(String(claims.jti).split('.')[0] as string);
-  if (reference?.source !== introspector.source) return INACTIVE;
-  const known = await introspector.builds.find(reference);
-  const build = runningBuild(known, reference.attempt);
-  const now = introspector.now();
-  if (!build || (claims.exp as number) <= now || (claims.nbf as number) > now) return INACTIVE;
-  return { active: true, ...claims, build: factsOf(build) };
-}
-
-async function verifiedClaims(
-  token: string,
-  { keySet, issuer }: Introspector,
-): Promise<JWTPayload | undefined> {
-  try {
-    const header = decodeProtectedHeader(token);
-    const { kid, alg, typ } = header;
-    if (Object.keys(header).length !== 3 || typ !== 'JWT' || typeof kid !== 'string') return undefined;
-    const signingKey = keySet()?.keys.get(kid);
-    if (!signingKey || signingKey.alg !== alg) return undefined;
-    const { payload } = await compactVerify(token, signingKey.key, { algorithms: [signingKey.alg] });
-    const claims = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload)) as JWTPayload;
-    const hasTimes = Number.isSafeInteger(claims.exp) && Number.isSafeInteger(claims.nbf);
-    return claims.iss === issuer && hasTimes && typeof claims.jti === 'string' ? claims : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isMeantFor({ audiences }: RelyingParty, aud: unknown): boolean {
-  if (typeof aud === 'string') return audiences.has(aud);
-  return Array.isArray(aud) && aud.some((audience) => audiences.has(audience));
+  const judgement = await judge(token, (audience) => audiences.has(audience), judged);
+  if (!judgement.active) return { active: undefined, isOurs: judgement.isOurs };
+  const { claims, build } = judgement;
+  if (isOneTime && !(await once.consume(judged.source, claims))) return { active: undefined, isOurs: true };
+  return { active: { ...claims, active: true, build: factsOf(build) }, isOurs: true };
 }
 
 function factsOf({ build, attempt, started_at, deadline }: AdmittedBuild) {

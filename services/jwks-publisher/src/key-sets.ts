@@ -2,40 +2,68 @@ import type { PublicJwk, PublishedKeySet } from '@mayfly/contracts/keys';
 import { type CryptoKey, importJWK } from 'jose';
 import { keySetDocument, type PublicDocument } from './documents.ts';
 
-/** A key set in memory: its document, and each key ready to verify with, bound to its one algorithm. */
+/** A public key, ready to verify with, bound to its one algorithm. */
+export type VerifyingKey = { alg: PublicJwk['alg']; key: CryptoKey };
+
+/** A key set in memory: its document, and its keys by `kid`. */
 export type ServedKeySet = {
   version: number;
   document: PublicDocument;
-  keys: ReadonlyMap<string, { alg: PublicJwk['alg']; key: CryptoKey }>;
+  keys: ReadonlyMap<string, VerifyingKey>;
 };
 
 /** The key sets of all sources, in memory. */
 export type KeySets = {
+  /** The key set of a source, undefined where there is none, or only a cached one that is too old. */
   get(source: string): ServedKeySet | undefined;
-  /** Takes a published key set in, unless a newer one is there; says whether it did. */
+  /** Says whether the key set was read from `key-manager` within the last five seconds. */
+  isConfirmed(source: string): boolean;
+  /** Takes in what `key-manager` publishes now, unless a newer one is there; says whether it is a new one. */
   accept(keySet: PublishedKeySet): Promise<boolean>;
+  /** Takes in a key set that was kept, to be served until then (ms) unless it is confirmed. */
+  acceptKept(keySet: PublishedKeySet, until: number): Promise<void>;
   /** Sources without a key set. */
   missing(): string[];
 };
 
-/** Takes the sources; gives their key sets, none at first. */
-export function keySets(sources: readonly string[]): KeySets {
-  const served = new Map<string, ServedKeySet>();
-  return {
-    get: (source) => served.get(source),
-    missing: () => sources.filter((source) => !served.has(source)),
-    async accept({ source, version, keys }) {
-      const isNew = () => sources.includes(source) && version > (served.get(source)?.version ?? 0);
-      if (!isNew()) return false;
-      const imported = await Promise.all(
-        keys.map(
-          async (jwk) =>
-            [jwk.kid, { alg: jwk.alg, key: (await importJWK(jwk, jwk.alg)) as CryptoKey }] as const,
-        ),
-      );
-      if (!isNew()) return false;
-      served.set(source, { version, document: keySetDocument({ keys }), keys: new Map(imported) });
-      return true;
-    },
+type Entry = ServedKeySet & { until: number };
+
+/** How long a key set counts as confirmed: a key that is revoked meanwhile is believed no longer, ms. */
+const CONFIRMED_MS = 5000;
+
+/** Takes the sources and the clock (ms since 1970); gives their key sets, none at first. */
+export function keySets(sources: readonly string[], now: () => number): KeySets {
+  const served = new Map<string, Entry>();
+  const confirmed = new Map<string, number>();
+  const get = (source: string) => {
+    const entry = served.get(source);
+    return entry && entry.until > now() ? entry : undefined;
   };
+  const put = async ({ source, version, keys }: PublishedKeySet, until: number) => {
+    const isNew = () => sources.includes(source) && version > (served.get(source)?.version ?? 0);
+    if (!isNew()) return false;
+    const imported = await Promise.all(keys.map(importKey));
+    if (!isNew()) return false;
+    served.set(source, { version, document: keySetDocument({ keys }), keys: new Map(imported), until });
+    return true;
+  };
+  return {
+    get,
+    missing: () => sources.filter((source) => !get(source)),
+    isConfirmed: (source) => performance.now() - (confirmed.get(source) ?? -Infinity) <= CONFIRMED_MS,
+    async accept(keySet) {
+      const isNew = await put(keySet, Infinity);
+      const entry = served.get(keySet.source);
+      if (entry?.version === keySet.version) {
+        entry.until = Infinity;
+        confirmed.set(keySet.source, performance.now());
+      }
+      return isNew;
+    },
+    acceptKept: async (keySet, until) => void (await put(keySet, until)),
+  };
+}
+
+async function importKey(jwk: PublicJwk): Promise<[string, VerifyingKey]> {
+  return [jwk.kid, { alg: jwk.alg, key: (await importJWK(jwk, jwk.alg)) as CryptoKey }];
 }

@@ -1,71 +1,58 @@
-import { buildReader } from '@mayfly/build-store/reader';
-import { issuerUrl } from '@mayfly/contracts/issuer-url';
-import type { PublishedKeySet } from '@mayfly/contracts/keys';
+import type { ServerResponse } from 'node:http';
 import { openBus } from '@mayfly/service-kit/bus';
-import { readEnv } from '@mayfly/service-kit/config';
+import { readEnv, readSecrets } from '@mayfly/service-kit/config';
 import { createHttp } from '@mayfly/service-kit/http';
 import { readPolicy } from '@mayfly/service-kit/policy';
 import { openRedis } from '@mayfly/service-kit/redis';
 import { run } from '@mayfly/service-kit/run';
+import { callers } from './callers.ts';
 import { Config } from './config.ts';
 import { basicAuthentication } from './credentials.ts';
-import { discoveryDocument } from './documents.ts';
 import { followKeySets } from './events.ts';
-import { issuerRoutes, type ServedIssuer } from './http.ts';
-import { keySets } from './key-sets.ts';
-import { keySetCache } from './store.ts';
+import { keepFeed } from './feed-events.ts';
+import { issuerRoutes } from './http.ts';
+import { keepKeySets } from './keep-key-sets.ts';
+import { servedIssuers } from './served-issuers.ts';
 
-const COMMAND_TIMEOUT_MS = 150;
+const COMMAND_TIMEOUT_MS = 110;
+const MAX_FEEDS = 2000;
 
 await run(
   'jwks-publisher',
   () => {
     const config = readEnv(Config, process.env);
     const policy = readPolicy(config.MAYFLY_CONFIG);
-    const secrets = JSON.parse(config.RELYING_PARTIES_FILE) as Record<string, string>;
+    const parties = policy.relying_parties ?? {};
+    const secrets = readSecrets('RELYING_PARTIES_FILE', config.RELYING_PARTIES_FILE, Object.keys(parties));
     const baseUrl = config.BASE_URL ?? policy.base_url;
     if (!baseUrl) throw new TypeError('settings: base_url in mayfly.yaml, or BASE_URL, must be set');
     const requestUrl = config.REQUEST_URL ?? policy.request_url ?? baseUrl;
-    const authenticate = basicAuthentication(policy.relying_parties ?? {}, secrets);
-    return { ...config, sources: Object.keys(policy.sources), baseUrl, requestUrl, authenticate };
+    const authenticate = basicAuthentication(parties, secrets);
+    return { ...config, policy, baseUrl, requestUrl, authenticate };
   },
-  async ({ sources, baseUrl, requestUrl, authenticate, ...config }, { log, resources, ops, stopping }) => {
-    const sets = keySets(sources);
-    const cache = keySetCache(config.CACHE_DIR);
-    for (const source of sources) {
-      const cached = cache.read(source);
-      if (cached) await sets.accept(cached);
-    }
-    const builds = buildReader(openRedis(config, COMMAND_TIMEOUT_MS, resources, log));
-    const issuers = sources.map((source): ServedIssuer => {
-      const issuer = issuerUrl(baseUrl, source);
-      const { pathname } = new URL(issuer);
-      const keySet = () => sets.get(source);
-      return {
-        path: pathname,
-        metadataPath: `/.well-known/oauth-authorization-server${pathname}`,
-        discovery: discoveryDocument({ issuer, tokenEndpoint: `${requestUrl}/token` }),
-        keySet: () => keySet()?.document,
-        introspector: { source, issuer, keySet, builds, now: () => Math.floor(Date.now() / 1000) },
-      };
-    });
+  async ({ policy, baseUrl, requestUrl, authenticate, ...config }, { log, resources, ops, stopping }) => {
+    const sources = Object.keys(policy.sources);
+    const { sets, accept } = await keepKeySets(policy, config.CACHE_DIR, log);
     ops.readyWhen('keys', () => sets.missing().length === 0);
+
+    const link = openRedis(config, COMMAND_TIMEOUT_MS, resources, log);
+    const bus = openBus(config, 'jwks-publisher', resources, log);
+    const feed = keepFeed(bus, link, policy, resources, log);
+    const urls = { baseUrl, requestUrl };
+    const issuers = servedIssuers(policy, urls, { sets, link, bus, resources, log });
+
     const http = createHttp(log, config);
-    await issuerRoutes(http, issuers, authenticate);
+    const limit = { open: new Set<ServerResponse>(), max: MAX_FEEDS };
+    issuerRoutes(http, issuers, callers(authenticate), feed, limit);
     resources.defer(() => http.close());
+    resources.defer(() => {
+      for (const response of limit.open) response.destroy();
+    });
     await http.listen({ host: config.HOST, port: config.PORT });
 
-    const accept = async (keySet: PublishedKeySet) => {
-      if (!(await sets.accept(keySet))) return;
-      cache.write(keySet);
-      log.info(
-        { source: keySet.source, version: keySet.version, kids: keySet.keys.map(({ kid }) => kid) },
-        'key set served',
-      );
-    };
     // Not waited for: without NATS the documents are served from the cache.
-    openBus(config, 'jwks-publisher', resources, log)
-      .then((bus) => followKeySets(bus, sources, accept, resources, log))
+    bus
+      .then((opened) => followKeySets(opened, sources, accept, resources, log))
       .catch((error: unknown) => {
         if (!stopping.aborted) log.error({ err: error }, 'nats cannot be used');
       });

@@ -1,0 +1,132 @@
+import { type CryptoKey, importJWK, type JWK } from 'jose';
+import type { Get } from './get.ts';
+import { refuse } from './verification-error.ts';
+
+/** A signature algorithm that tokens may have. */
+export type Algorithm = 'RS256' | 'ES256';
+
+/** A key of the issuer and the one algorithm that it is for. */
+export type IssuerKey = { alg: Algorithm; key: CryptoKey };
+
+/** The keys of one issuer. */
+export type IssuerKeys = {
+  /**
+   * Takes the first part of a token and the `typ` that it must have; gives the key that it names. Throws `wrong_type`,
+   * `untrusted_key`, or `cannot_know` where the issuer's keys cannot be read.
+   */
+  find(header: string, typ: string): Promise<IssuerKey>;
+};
+
+type Issuer = { issuer: string; algorithms: readonly Algorithm[]; get: Get; now(): number };
+type KeySet = ReadonlyMap<string, IssuerKey>;
+
+/** How often the keys are read again, and how long a token with an unknown `kid` has to wait for the next reading, ms. */
+const REFRESH_MS = 60_000;
+const COOLDOWN_MS = 10_000;
+/** How long keys are believed that cannot be read again, ms. */
+const MAX_STALE_MS = 24 * 3_600_000;
+const MAX_HEADERS = 1000;
+
+/** Takes the issuer; gives its keys, read when first needed and then every minute. */
+export function issuerKeys({ issuer, algorithms, get, now }: Issuer, resources: DisposableStack): IssuerKeys {
+  let keys: KeySet | undefined;
+  let readAt = -Infinity;
+  let triedAt = -Infinity;
+  let reading: Promise<void> | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const headers = new Map<string, { typ: string; key: IssuerKey }>();
+  resources.defer(() => clearInterval(timer));
+
+  const read = async () => {
+    const found = await readKeys(issuer, algorithms, get);
+    headers.clear();
+    keys = found;
+    readAt = now();
+  };
+  const refresh = (): Promise<void> => {
+    triedAt = performance.now();
+    timer ??= setInterval(() => void refresh().catch(() => undefined), REFRESH_MS).unref();
+    reading ??= read().finally(() => {
+      reading = undefined;
+    });
+    return reading;
+  };
+  /** However many tokens with unknown keys come, the issuer is asked once in ten seconds. */
+  const refreshOnce = async () => {
+    const isTooSoon = performance.now() - triedAt < COOLDOWN_MS;
+    await (isTooSoon ? reading : refresh())?.catch(() => undefined);
+  };
+  const isBelieved = () => now() - readAt < MAX_STALE_MS;
+  const keyOf = async (kid: string): Promise<IssuerKey | undefined> => {
+    if (!keys?.has(kid)) await refreshOnce();
+    if (!keys || !isBelieved()) throw refuse('cannot_know');
+    return keys.get(kid);
+  };
+  return {
+    async find(header, typ) {
+      const known = headers.get(header);
+      if (known?.typ === typ && isBelieved()) return known.key;
+      const { alg, kid } = readHeader(header, typ);
+      const key = await keyOf(kid);
+      if (!key || key.alg !== alg) throw refuse('untrusted_key');
+      if (headers.size < MAX_HEADERS) headers.set(header, { typ, key });
+      return key;
+    },
+  };
+}
+
+function readHeader(segment: string, typ: string): { alg: unknown; kid: string } {
+  let header: Record<string, unknown>;
+  try {
+    header = { ...(JSON.parse(Buffer.from(segment, 'base64url').toString()) as object) };
+  } catch (cause) {
+    throw refuse('malformed', cause);
+  }
+  if (header['typ'] !== typ) throw refuse('wrong_type');
+  const { alg, kid } = header;
+  // Nothing of ours has `crit`, `jwk`, `jku`, `x5u` or any other member.
+  const hasOthers = Object.keys(header).some((name) => !['alg', 'kid', 'typ'].includes(name));
+  if (hasOthers || typeof kid !== 'string') throw refuse('untrusted_key');
+  return { alg, kid };
+}
+
+async function readKeys(issuer: string, algorithms: readonly Algorithm[], get: Get): Promise<KeySet> {
+  const metadata = JSON.parse(
+    await get(`${issuer}/.well-known/openid-configuration`, 'application/json'),
+  ) as {
+    issuer?: unknown;
+    jwks_uri?: unknown;
+  };
+  // OpenID Connect Discovery §4.3.
+  if (metadata.issuer !== issuer) throw new Error('the metadata is of another issuer');
+  if (typeof metadata.jwks_uri !== 'string') throw new Error('the metadata names no key set');
+  const isDowngraded = issuer.startsWith('https:') && !metadata.jwks_uri.startsWith('https:');
+  if (isDowngraded) throw new Error('the key set is not served as safely as the metadata');
+  const { keys } = JSON.parse(await get(metadata.jwks_uri, 'application/jwk-set+json')) as { keys: JWK[] };
+  const found = new Map<string, IssuerKey>();
+  for (const jwk of keys.slice(0, 100)) {
+    const imported = await importPublic(jwk, algorithms);
+    if (imported && !found.has(imported[0])) found.set(...imported);
+  }
+  if (found.size === 0) throw new Error('the issuer has no key that is taken');
+  return found;
+}
+
+/** Takes a published key; gives it if it is one to verify with, undefined for every other. */
+async function importPublic(
+  jwk: JWK,
+  algorithms: readonly Algorithm[],
+): Promise<[string, IssuerKey] | undefined> {
+  const { kid, kty, use, n, e, crv, x, y } = jwk;
+  const alg = jwk.alg as Algorithm;
+  if (typeof kid !== 'string' || (use !== undefined && use !== 'sig') || !algorithms.includes(alg))
+    return undefined;
+  const fits = alg === 'RS256' ? kty === 'RSA' : kty === 'EC' && crv === 'P-256';
+  if (!fits) return undefined;
+  try {
+    const bare = alg === 'RS256' ? { kty: 'RSA', n, e } : { kty: 'EC', crv, x, y };
+    return [kid, { alg, key: (await importJWK(bare as JWK, alg)) as CryptoKey }];
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,53 @@
+import { type BuildReader, runningBuild } from '@mayfly/build-store/reader';
+import { type BuildReference, readBuildReference } from '@mayfly/contracts/build-reference';
+import { ServiceError } from '@mayfly/contracts/errors';
+import type { AdmittedBuild } from '@mayfly/contracts/events';
+import type { KeySets } from './key-sets.ts';
+import { type IdTokenClaims, readToken } from './token.ts';
+
+/** What it takes to say whether a token is active: the issuer's keys, the builds, and the time (s since 1970). */
+export type Judge = {
+  source: string;
+  issuer: string;
+  keySets: Pick<KeySets, 'get' | 'isConfirmed'>;
+  builds: Pick<BuildReader, 'find'>;
+  now(): number;
+};
+
+/** What a token is now: active, with what it says and its build; or not, and then whether anyone of ours signed it. */
+export type Judgement =
+  | { active: true; claims: IdTokenClaims; build: AdmittedBuild }
+  | { active: false; isOurs: boolean };
+
+/**
+ * Says whether `token` is active for whoever takes these audiences: signed by this issuer, meant for one of them, within
+ * its times, and of a build that runs now. All tokens with a good signature take the same path. Throws
+ * `temporarily_unavailable` where the keys or the state of builds are not known.
+ */
+export async function judge(
+  token: string,
+  isAudience: (audience: string) => boolean,
+  { source, issuer, keySets, builds, now }: Judge,
+): Promise<Judgement> {
+  const keySet = keySets.get(source);
+  if (!keySet || !keySets.isConfirmed(source)) {
+    throw new ServiceError('temporarily_unavailable', 'the signing keys are not known just now');
+  }
+  const read = await readToken(token, issuer, keySet);
+  if (typeof read === 'string') return { active: false, isOurs: false };
+
+  const { claims } = read;
+  const isMeant = [claims.aud ?? []].flat().some((audience) => isAudience(audience));
+  const time = now();
+  const isInTime = claims.nbf <= time && time < claims.exp;
+  const reference = referenceOf(claims, source);
+  const build = runningBuild(await builds.find(reference), reference.attempt);
+  if (!build || !isMeant || !isInTime) return { active: false, isOurs: true };
+  return { active: true, claims, build };
+}
+
+// No build has an empty id: a token that names none is looked for like every other.
+function referenceOf({ jti }: IdTokenClaims, source: string): BuildReference {
+  const reference = readBuildReference(jti.slice(0, Math.max(jti.indexOf('.'), 0)));
+  return reference?.source === source ? reference : { source, id: '', attempt: 1 };
+}

@@ -1,0 +1,70 @@
+import { buildReader } from '@mayfly/build-store/reader';
+import { EVENT_NAMES } from '@mayfly/contracts/bus';
+import { durationSeconds } from '@mayfly/contracts/duration';
+import { ServiceError } from '@mayfly/contracts/errors';
+import { KEYS_DEFAULTS, POLICY_DEFAULTS, type Policy } from '@mayfly/contracts/policy';
+import type { Bus } from '@mayfly/service-kit/bus';
+import type { RedisLink } from '@mayfly/service-kit/redis';
+import type { Logger } from 'pino';
+import { type Feed, feed } from './feed.ts';
+import { type LifecycleLog, lifecycleLog, readBody } from './lifecycle-log.ts';
+
+const TICK_MS = 1000;
+
+/** Keeps the feed up to date until the process stops: hears each end, and looks every second for what was not heard. */
+export function keepFeed(
+  bus: Promise<Bus>,
+  link: RedisLink,
+  policy: Policy,
+  resources: AsyncDisposableStack,
+  log: Logger,
+): Feed {
+  let lifecycle: LifecycleLog | undefined;
+  const opened = () => {
+    if (!lifecycle) throw new ServiceError('temporarily_unavailable', 'the message bus cannot be reached');
+    return lifecycle;
+  };
+  const { isFresh } = buildReader(link);
+  const kept = feed({
+    lifecycle: { next: (seq) => opened().next(seq), last: () => opened().last() },
+    isFresh,
+    windowMs: feedWindowMs(policy),
+  });
+  bus
+    .then(({ nats }) => {
+      lifecycle = lifecycleLog(nats);
+      nats.subscribe(EVENT_NAMES.buildFinished, {
+        callback: (error, message) => {
+          if (!error) kept.heard(readBody(message.data).eventId);
+        },
+      });
+    })
+    .catch(() => undefined);
+  resources.defer(everySecond(() => kept.tick(), log));
+  return kept;
+}
+
+/** The longest lifetime of any token and the leeway that relying parties grant, ms. */
+export function feedWindowMs({ sources, keys }: Policy): number {
+  const lifetimes = Object.values(sources).flatMap(({ lifetime, max_lifetime }) =>
+    [lifetime ?? POLICY_DEFAULTS.lifetime, max_lifetime ?? '1s'].map(durationSeconds),
+  );
+  const leeways = [keys?.leeway, ...Object.values(sources).map((source) => source.keys?.leeway)];
+  const leeway = leeways.map((one) => durationSeconds(one ?? KEYS_DEFAULTS.leeway));
+  return (Math.max(...lifetimes) + Math.max(...leeway)) * 1000;
+}
+
+/** Calls `act` every second, never twice at once; gives what stops it. */
+function everySecond(act: () => Promise<void>, log: Logger): () => void {
+  let isBusy = false;
+  const timer = setInterval(() => {
+    if (isBusy) return;
+    isBusy = true;
+    act()
+      .catch((error: unknown) => log.debug({ err: error }, 'the feed is not proven'))
+      .finally(() => {
+        isBusy = false;
+      });
+  }, TICK_MS);
+  return () => clearInterval(timer);
+}

@@ -1,0 +1,65 @@
+import { ServiceError } from '@mayfly/contracts/errors';
+import { STATUS_LIST_TTL_SECONDS } from '@mayfly/contracts/status-list';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { publicRoute, sendDocument } from './http-documents.ts';
+import { aggregateLists, type PublishedList, publishList, type StatusLists } from './status-lists.ts';
+
+/** The status lists of one issuer. */
+export type ServedLists = StatusLists;
+
+/** How long one signature serves, ms: what a flood of questions costs `key-manager`. */
+const REUSED_MS = 1000;
+
+/** Adds the status lists under `path`, and at `path` itself where they all are. */
+export function statusListRoutes(http: FastifyInstance, path: string, lists: ServedLists): void {
+  const find = reuse(lists);
+  publicRoute(http, path, async (_request, reply) => {
+    reply.header('cache-control', `public, max-age=${STATUS_LIST_TTL_SECONDS}`);
+    return reply.send({ status_lists: await aggregateLists(lists) });
+  });
+  publicRoute(http, `${path}/:list`, async (request, reply) => {
+    const { list } = request.params as { list: string };
+    // §8.4: what the list said at another time is not kept.
+    if ((request.query as Record<string, unknown>)['time'] !== undefined) return refuseHistory(reply);
+    const [, created, number] = /^([1-9][0-9]{0,15})-(0|[1-9][0-9]{0,11})$/.exec(list) ?? [];
+    const found = created && number ? await find(Number(created), Number(number)) : undefined;
+    if (!found) throw new ServiceError('not_found', 'there is no such status list');
+    const age = Math.floor((performance.now() - found.signedAt) / 1000);
+    return sendDocument(
+      request,
+      reply,
+      found.document,
+      `public, max-age=${STATUS_LIST_TTL_SECONDS - age}, must-revalidate`,
+    );
+  });
+}
+
+function refuseHistory(reply: FastifyReply): FastifyReply {
+  return reply.code(501).header('cache-control', 'no-store').send({
+    error: 'invalid_request',
+    error_description: 'what a status list said at another time is not kept',
+  });
+}
+
+/** Gives each list that is still good again, and makes each new one once for all who ask meanwhile. */
+function reuse(lists: StatusLists) {
+  const published = new Map<string, PublishedList>();
+  const underWay = new Map<string, Promise<PublishedList | undefined>>();
+  return async (created: number, number: number): Promise<PublishedList | undefined> => {
+    const name = `${created}-${number}`;
+    const last = published.get(name);
+    if (last && isGood(last)) return last;
+    published.delete(name);
+    const making =
+      underWay.get(name) ?? publishList(created, number, lists).finally(() => underWay.delete(name));
+    underWay.set(name, making);
+    const made = await making;
+    if (made) published.set(name, made);
+    return made;
+  };
+}
+
+function isGood({ signedAt, freshUntil }: PublishedList): boolean {
+  const now = performance.now();
+  return now - signedAt <= REUSED_MS && now <= freshUntil;
+}

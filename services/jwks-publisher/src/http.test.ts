@@ -1,0 +1,56 @@
+import { JWKS_PUBLISHER_ROUTES } from '@mayfly/contracts/schema-routes-jwks-publisher';
+import { createHttp } from '@mayfly/service-kit/http';
+import type { Logger } from 'pino';
+import { expect, test } from 'vitest';
+import type { Callers } from './callers.ts';
+import type { Feed } from './feed.ts';
+import { issuerRoutes, type ServedIssuer } from './http.ts';
+import { refuseOthers } from './http-documents.ts';
+
+const silent = { debug: () => undefined, error: () => undefined } as unknown as Logger;
+
+/** An issuer of which only the addresses matter. */
+const issuer = {
+  source: 'acme',
+  issuer: 'https://mayfly.example.com/acme',
+  path: '/{source}',
+  metadataPath: '/.well-known/oauth-authorization-server/{source}',
+  verifier: { questions: new Map([['{name}', { audience: 'x' }]]) },
+} as unknown as ServedIssuer;
+
+test('the published OpenAPI document names every address that is served, and no other', async () => {
+  const http = createHttp(silent);
+  const served: string[] = [];
+  http.addHook('onRoute', ({ method, url, handler }) => {
+    // What answers 405 is not served.
+    if (handler.name === REFUSAL) return;
+    const path = url.replace(/:(\w+)/g, '{$1}').replace('/*', '/{path}');
+    for (const one of [method].flat()) if (!UNSAID.has(one)) served.push(`${one} ${path}`);
+  });
+
+  issuerRoutes(http, [issuer], { authenticate: async () => undefined } as unknown as Callers, {} as Feed, {
+    open: new Set(),
+    max: 1,
+  });
+  await http.ready();
+
+  const documented = JWKS_PUBLISHER_ROUTES.flatMap(({ methods, path }) =>
+    methods.map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  expect(new Set(served)).toEqual(new Set(documented));
+});
+
+/** HEAD goes with GET, OPTIONS with every public document. */
+const UNSAID = new Set(['HEAD', 'OPTIONS']);
+
+/** The name of what answers 405. */
+const REFUSAL = await (async () => {
+  let name = '';
+  const http = createHttp(silent);
+  http.addHook('onRoute', ({ handler }) => {
+    name = handler.name;
+  });
+  refuseOthers(http, '/', ['GET']);
+  await http.ready();
+  return name;
+})();
