@@ -11,6 +11,9 @@ export const CONSUMERS = {
 /** Key-value buckets; both belong to the account of `key-manager`. */
 export const BUCKETS = { keyring: 'keyring', keySets: 'key-sets' } as const;
 
+/** Key-value bucket of `issuer`, in its own account: which name was seen with which immutable id. */
+export const NAMES_BUCKET = 'names';
+
 /** Event names: what is published where. */
 export const EVENT_NAMES = {
   started: (source: string) => `ci.${source}.build.started`,
@@ -25,6 +28,8 @@ export const EVENT_NAMES = {
   /** Operators' commands to `build-lifecycle`: `admin.builds.revoke`, `admin.dead-letters.list`, … */
   adminBuilds: (verb: string) => `admin.builds.${verb}`,
   adminDeadLetters: (verb: string) => `admin.dead-letters.${verb}`,
+  /** Operators' commands to `issuer`: `admin.names.list`, `admin.names.release`. */
+  adminNames: (verb: string) => `admin.names.${verb}`,
   buildRunning: 'build.running',
   buildFinished: 'build.finished',
   signIdToken: 'keys.sign.id-token',

@@ -65,7 +65,12 @@ export function decide(
 function checkBuild(policy: SourcePolicy, { build }: AdmittedBuild, issued: number): void {
   if (isFork(build) && (policy.forks ?? POLICY_DEFAULTS.forks) === 'deny')
     throw new ServiceError('access_denied', 'builds of forks get no tokens from this source');
-  const most = policy.max_tokens ?? POLICY_DEFAULTS.max_tokens;
+  checkBudget(policy, issued);
+}
+
+/** Takes a source's policy and how many tokens a build has had. Throws `access_denied` where it may have no more. */
+export function checkBudget({ max_tokens }: SourcePolicy, issued: number): void {
+  const most = max_tokens ?? POLICY_DEFAULTS.max_tokens;
   if (issued >= most)
     throw new ServiceError('access_denied', `a build of this source may have ${most} tokens`);
 }

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { PROFILES_DIR, readProfile } from './read.ts';
+import { PROFILES_DIR, readProfile, readProfiles } from './read.ts';
 
 let dir: string;
 beforeAll(async () => {
@@ -34,4 +34,19 @@ test('a file that is not there, or holds a profile of another name, is refused',
 
 test('a name cannot lead out of the directory', async () => {
   await expect(readProfile(join(PROFILES_DIR, 'x'), '../mayfly')).rejects.toThrow(/is no name of a profile/);
+});
+
+test('the profiles that a policy names are read at once, and those that there are not are left out', () => {
+  const policy = { sources: { a: { audiences: ['x'] }, b: { audiences: ['x'], profile: 'jenkins' } } };
+
+  expect([...readProfiles(PROFILES_DIR, policy).keys()]).toEqual(['mayfly']);
+});
+
+test('every fault of every profile that a policy names is told in one line', async () => {
+  for (const name of ['one', 'two']) await writeFile(join(dir, `${name}.yaml`), `name: ${name}\n`);
+  const source = (profile: string) => ({ audiences: ['x'], profile });
+
+  expect(() => readProfiles(dir, { sources: { a: source('one'), b: source('two') } })).toThrow(
+    /one.yaml:1: .*; .*two.yaml:1: /,
+  );
 });

@@ -5,15 +5,21 @@ import type { AdmittedBuild } from '@mayfly/contracts/events';
 import { issuerUrl } from '@mayfly/contracts/issuer-url';
 import type { SourcePolicy } from '@mayfly/contracts/policy';
 import { statusReference } from '@mayfly/contracts/status-list';
-import { decide, type TokenRequest } from '@mayfly/profiles/decide';
+import { checkBudget, decide, type TokenRequest } from '@mayfly/profiles/decide';
+import { namesOf, type WatchedName } from '@mayfly/profiles/names';
 import type { Profile } from '@mayfly/profiles/profile';
 import type { Budget } from './budget.ts';
+import type { Names } from './names.ts';
 import type { Signer } from './signer.ts';
 
-/** What issuing needs: the builds, the policy and profile of each source, who signs, the time (ms) and new ids. */
+/** What a source's tokens are made by, and which names in them must not pass from one to another. */
+export type Source = { policy: SourcePolicy; profile: Profile; watched: readonly WatchedName[] };
+
+/** What issuing needs: the builds, the sources, whose the names are, who signs, the time (ms) and new ids. */
 export type Issuer = {
   builds: Pick<BuildReader, 'find'>;
-  sources: ReadonlyMap<string, { policy: SourcePolicy; profile: Profile }>;
+  sources: ReadonlyMap<string, Source>;
+  names: Names;
   signer: Signer;
   budget: Budget;
   baseUrl: string;
@@ -40,20 +46,21 @@ const MAX_CLOCK_OFFSET_MS = 5000;
 export type Running = { build: AdmittedBuild; stream: string };
 
 /**
- * Issues an ID token for a build that was found running: decides by policy and profile what it says, and has it signed.
- * Throws a ServiceError that says what is allowed, or `temporarily_unavailable`.
+ * Issues an ID token for a build that was found running: decides by policy and profile what it says, sees that its names
+ * are its own and that it has not had too many, and has it signed. Throws a ServiceError that says what is allowed, or
+ * `temporarily_unavailable`.
  */
 export async function issueToken({ build, stream }: Running, wish: Wish, issuer: Issuer): Promise<Issued> {
   const source = issuer.sources.get(build.source);
   if (!source) throw new ServiceError('access_denied', 'the source is not in mayfly.yaml');
   const { source: name, build: facts, attempt, seq } = build;
-  const jti = `${writeBuildReference({ source: name, id: facts.id, attempt })}.${issuer.newId()}`;
-  const issued =
-    source.policy.max_tokens === undefined
-      ? 0
-      : await issuer.budget.take({ source: name, id: facts.id, attempt }, build.deadline);
-  const request = { ...wish, issued, now: Math.floor(issuer.now() / 1000), jti, skewSeconds: SKEW_SECONDS };
+  const life = { source: name, id: facts.id, attempt };
+  const jti = `${writeBuildReference(life)}.${issuer.newId()}`;
+  const request = { ...wish, now: Math.floor(issuer.now() / 1000), jti, skewSeconds: SKEW_SECONDS };
   const toSign = decide(source.policy, source.profile, build, request);
+  await issuer.names.confirm(name, namesOf(source.watched, build));
+  if (source.policy.max_tokens !== undefined)
+    checkBudget(source.policy, await issuer.budget.take(life, build.deadline));
   const status_list = statusReference(issuerUrl(issuer.baseUrl, name), Date.parse(stream), seq);
   const token = await issuer.signer.sign({
     ...toSign,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { buildReader } from '@mayfly/build-store/reader';
 import { POLICY_DEFAULTS } from '@mayfly/contracts/policy';
+import { watchedNames } from '@mayfly/profiles/names';
 import { policyFaults } from '@mayfly/profiles/policy-faults';
 import type { Profile } from '@mayfly/profiles/profile';
 import { readProfiles } from '@mayfly/profiles/read';
@@ -11,7 +12,7 @@ import { createHttp } from '@mayfly/service-kit/http';
 import { readPolicy, refuseFaults } from '@mayfly/service-kit/policy';
 import { openRedis } from '@mayfly/service-kit/redis';
 import { run } from '@mayfly/service-kit/run';
-import { Counter } from 'prom-client';
+import { jetstreamManager } from '@nats-io/jetstream';
 import { budget } from './budget.ts';
 import { Config } from './config.ts';
 import { answerGrants, listenToLifecycle } from './events.ts';
@@ -19,6 +20,9 @@ import { issuerRoutes } from './http.ts';
 import type { Issuer } from './issue.ts';
 import { leakReporter } from './leak.ts';
 import { issueLog } from './log.ts';
+import { answerNameCommands } from './name-commands.ts';
+import { nameStore } from './name-store.ts';
+import { nameKeeper } from './names.ts';
 import { readRequestTokenKeys } from './request-token-keys.ts';
 import { remoteSigner } from './signer.ts';
 
@@ -52,22 +56,20 @@ await run(
     { log, resources, ops },
   ) => {
     const sources: Issuer['sources'] = new Map(
-      Object.entries(policy.sources).map(([name, source]) => [
-        name,
-        { policy: source, profile: profiles.get(source.profile ?? POLICY_DEFAULTS.profile) as Profile },
-      ]),
+      Object.entries(policy.sources).map(([name, source]) => {
+        const profile = profiles.get(source.profile ?? POLICY_DEFAULTS.profile) as Profile;
+        return [name, { policy: source, profile, watched: watchedNames(source, profile) }];
+      }),
     );
-    const counter = new Counter({
-      name: 'mayfly_tokens_issued_total',
-      help: 'ID tokens issued, by how they were asked for.',
-      labelNames: ['by'],
-      registers: [ops.metrics],
-    });
     const link = openRedis(config, COMMAND_TIMEOUT_MS, resources, log);
     const bus = await openBus(config, 'issuer', resources, log);
     ops.readyWhen('nats', bus.isConnected);
     ops.readyWhen('redis', () => link.runId() !== undefined);
+    const tokenLog = issueLog(log, ops.metrics);
+    const jsm = await jetstreamManager(bus.nats, { checkAPI: false, timeout: 1000 });
+    const names = { store: nameStore(bus.js, jsm), now: () => Math.floor(Date.now() / 1000) };
     const granter = {
+      names: nameKeeper({ ...names, refused: tokenLog.nameRefused, clock: () => performance.now() }),
       builds: buildReader(link),
       budget: budget(link.redis),
       signer: remoteSigner(bus.nats),
@@ -78,9 +80,9 @@ await run(
       requestUrl: `${requestUrl}/token?api-version=1`,
       requestTokenKey: requestTokenKeys[0] as Uint8Array,
     };
-    const tokenLog = issueLog(log, counter);
     const edge = { bus, granter, issueLog: tokenLog };
     answerGrants(edge, sources.keys(), resources, log);
+    answerNameCommands(bus.nats, { ...names, log }, resources);
 
     const http = createHttp(log, config);
     const reportLeak = leakReporter(bus.nats);

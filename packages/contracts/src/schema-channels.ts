@@ -1,0 +1,166 @@
+import Type, { type TSchema } from 'typebox';
+import { CONSUMERS, EVENT_NAMES, STREAMS } from './bus.ts';
+import {
+  BuildEnded,
+  BuildFinal,
+  BuildFinished,
+  BuildRunning,
+  BuildStarted,
+  GrantRequest,
+  Heartbeat,
+  RevokeBuild,
+  TokenGrant,
+} from './events.ts';
+import { KeysAnswer, ListKeys, PublishedKeySet, RevokeKey, RotateKeys } from './keys.ts';
+import { Failure } from './schema-routes.ts';
+import { ListNames, NameRecord, ReleaseName } from './seen-names-schema.ts';
+import { SignedIdTokens, SignedStatusList, SignIdTokens, SignStatusList } from './signing.ts';
+
+/** Who speaks over NATS. */
+export type Party = 'ci' | 'operator' | 'build-lifecycle' | 'issuer' | 'key-manager' | 'jwks-publisher';
+
+/** One event name: what is published there, who says it and who hears it. */
+export type Channel = {
+  name: string;
+  /** With `{source}` and `{reply}` for what differs. */
+  address: string;
+  summary: string;
+  from: readonly Party[];
+  to: readonly Party[];
+  payload: TSchema;
+  /** The answer, where it is a request. */
+  answer?: TSchema;
+  /** The stream that keeps it. */
+  stream?: string;
+  consumer?: string;
+};
+
+const { builds, lifecycle, deadLetters } = STREAMS;
+const or = (answer: TSchema) => Type.Union([answer, Failure]);
+const source = '{source}';
+const Anything = Type.Object({}, { description: 'See `mayfly dead-letters --help`.' });
+
+/** What a CI system says and hears. */
+const OF_A_CI: readonly Channel[] = [
+  {
+    name: 'buildStarted',
+    address: EVENT_NAMES.started(source),
+    summary: 'A build runs: its facts, and the tokens that it declares.',
+    ...{ from: ['ci', 'build-lifecycle'], to: ['build-lifecycle'], payload: BuildStarted },
+    ...{ stream: builds, consumer: CONSUMERS.starts },
+  },
+  {
+    name: 'buildFinished',
+    address: EVENT_NAMES.finished(source),
+    summary: 'A build is over.',
+    ...{ from: ['ci', 'build-lifecycle'], to: ['build-lifecycle'], payload: BuildFinished },
+    ...{ stream: builds, consumer: CONSUMERS.ends },
+  },
+  {
+    name: 'heartbeat',
+    address: EVENT_NAMES.heartbeat(source),
+    summary: 'These builds still run.',
+    ...{ from: ['ci'], to: ['build-lifecycle'], payload: Heartbeat },
+    answer: or(Type.Object({ running: Type.Integer({ minimum: 0 }), expected: Type.Boolean() })),
+  },
+  {
+    name: 'grantRequest',
+    address: EVENT_NAMES.grant(source),
+    summary: 'Asks for the grant of a running build again.',
+    ...{ from: ['ci'], to: ['issuer'], payload: GrantRequest, answer: or(TokenGrant) },
+  },
+  {
+    name: 'tokensGranted',
+    address: EVENT_NAMES.tokens(source, '{reply}'),
+    summary: 'The tokens of a build that started, and the way to more.',
+    ...{ from: ['issuer'], to: ['ci'], payload: TokenGrant },
+  },
+];
+
+const AMONG_SERVICES: readonly Channel[] = [
+  {
+    name: 'buildEnded',
+    address: EVENT_NAMES.ended(source),
+    summary: 'A build is over though no CI said so.',
+    ...{ from: ['build-lifecycle'], to: ['build-lifecycle'], payload: BuildEnded },
+    ...{ stream: builds, consumer: CONSUMERS.ends },
+  },
+  {
+    name: 'buildIsRunning',
+    address: EVENT_NAMES.buildRunning,
+    summary: 'A build is on record as running.',
+    ...{ from: ['build-lifecycle'], to: ['issuer'], payload: BuildRunning },
+    ...{ stream: lifecycle, consumer: CONSUMERS.issuer },
+  },
+  {
+    name: 'buildIsFinished',
+    address: EVENT_NAMES.buildFinished,
+    summary: 'A build is on record as finished, for good.',
+    ...{ from: ['build-lifecycle'], to: ['jwks-publisher'], payload: BuildFinal, stream: lifecycle },
+  },
+  {
+    name: 'deadLetter',
+    address: EVENT_NAMES.deadLetter(source),
+    summary: 'An event that was refused for good, with the reason.',
+    ...{ from: ['build-lifecycle'], to: ['operator'], payload: Anything, stream: deadLetters },
+  },
+  {
+    name: 'revokeBuild',
+    address: EVENT_NAMES.revokeBuild,
+    summary: 'End a build: its request token leaked.',
+    ...{ from: ['issuer'], to: ['build-lifecycle'], payload: RevokeBuild, answer: or(RevokeBuild) },
+  },
+  {
+    name: 'signIdTokens',
+    address: EVENT_NAMES.signIdToken,
+    summary: 'Sign these ID tokens.',
+    ...{ from: ['issuer'], to: ['key-manager'], payload: SignIdTokens, answer: SignedIdTokens },
+  },
+  {
+    name: 'signStatusList',
+    address: EVENT_NAMES.signStatusList,
+    summary: 'Sign this status list.',
+    ...{ from: ['jwks-publisher'], to: ['key-manager'], payload: SignStatusList, answer: SignedStatusList },
+  },
+  {
+    name: 'keySetChanged',
+    address: EVENT_NAMES.keySetChanged(source),
+    summary: 'The public key set of a source, whole.',
+    ...{ from: ['key-manager'], to: ['jwks-publisher'], payload: PublishedKeySet },
+  },
+  {
+    name: 'readKeySet',
+    address: EVENT_NAMES.readKeySet(source),
+    summary: 'Asks for the public key set of a source: a direct get of JetStream, without a body.',
+    ...{ from: ['jwks-publisher'], to: ['key-manager'], payload: Type.Null(), answer: PublishedKeySet },
+  },
+];
+
+const command = (
+  name: string,
+  address: string,
+  to: Party,
+  [payload, answer]: readonly [TSchema, TSchema],
+): Channel => ({
+  ...{ name, address, to: [to], from: ['operator'], payload, answer },
+  summary: `An operator's command: ${address.slice('admin.'.length)}.`,
+});
+
+const { adminBuilds, adminDeadLetters, adminKeys, adminNames } = EVENT_NAMES;
+const keys = (request: TSchema) => [request, KeysAnswer] as const;
+const names = Type.Object({ names: Type.Array(NameRecord), next: Type.Optional(Type.Integer()) });
+
+const OF_OPERATORS: readonly Channel[] = [
+  command('adminBuildsRevoke', adminBuilds('revoke'), 'build-lifecycle', [RevokeBuild, or(RevokeBuild)]),
+  ...['list', 'show', 'replay'].map((verb) =>
+    command(`adminDeadLetters_${verb}`, adminDeadLetters(verb), 'build-lifecycle', [Anything, Anything]),
+  ),
+  command('adminKeysList', adminKeys('list'), 'key-manager', keys(ListKeys)),
+  command('adminKeysRotate', adminKeys('rotate'), 'key-manager', keys(RotateKeys)),
+  command('adminKeysRevoke', adminKeys('revoke'), 'key-manager', keys(RevokeKey)),
+  command('adminNamesList', adminNames('list'), 'issuer', [ListNames, or(names)]),
+  command('adminNamesRelease', adminNames('release'), 'issuer', [ReleaseName, or(NameRecord)]),
+];
+
+/** Every event name of the system. */
+export const CHANNELS: readonly Channel[] = [...OF_A_CI, ...AMONG_SERVICES, ...OF_OPERATORS];

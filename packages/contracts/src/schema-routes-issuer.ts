@@ -1,0 +1,88 @@
+import Type from 'typebox';
+import { GrantRequest, TokenGrant } from './events.ts';
+import { type Route, Seconds } from './schema-routes.ts';
+
+const list = (description: string) => ({
+  description,
+  examples: ['actor_email task'],
+  anyOf: [Type.String(), Type.Array(Type.String())],
+});
+
+/** What a runner may ask for at `/token`, in the query, a form or JSON. */
+export const TokenWish = {
+  audience: Type.Union([Type.String(), Type.Array(Type.String())], {
+    description: 'Whom the token is for; several only where the profile allows it, its default if left out.',
+    examples: ['https://vault.example.com'],
+  }),
+  lifetime: Type.Union([Type.Integer({ minimum: 10 }), Type.String({ pattern: '^[0-9]{1,9}$' })], {
+    description: 'Seconds that the token lives, as far as policy allows.',
+    examples: [600],
+  }),
+  subject_claim: Type.String({
+    description: "One of the profile's subjects that may be asked for.",
+    examples: ['repository'],
+  }),
+  claims: Type.Unsafe<string | string[]>(list('Optional claims, parted by spaces or commas.')),
+  aws_session_tags: Type.Unsafe<string | string[]>(
+    list('Claims that AWS shall see as session tags, at most 50.'),
+  ),
+};
+
+const wish = Type.Partial(Type.Object(TokenWish));
+
+const Token = Type.Object(
+  {
+    value: Type.String({ description: 'The ID token.' }),
+    token: Type.String({ description: 'The same.' }),
+    expires_at: Seconds('When it expires'),
+  },
+  { description: "And the field in which the runners of the source's system look for it." },
+);
+
+const refusals = ['invalid_request', 'invalid_target', 'invalid_token', 'access_denied'] as const;
+
+/** The addresses of `issuer`. */
+export const ISSUER_ROUTES: readonly Route[] = [
+  {
+    methods: ['get'],
+    path: '/token',
+    summary: 'Gets an ID token for the running build whose request token is shown.',
+    proof: 'request token',
+    query: TokenWish,
+    answer: { status: 200, description: 'The ID token.', content: { 'application/json': Token } },
+    errors: [...refusals, 'temporarily_unavailable'],
+  },
+  {
+    methods: ['post'],
+    path: '/token',
+    summary: 'The same, asked for in the body.',
+    proof: 'request token',
+    body: { 'application/json': wish, 'application/x-www-form-urlencoded': wish },
+    answer: { status: 200, description: 'The ID token.', content: { 'application/json': Token } },
+    errors: [...refusals, 'payload_too_large', 'unsupported_media_type', 'temporarily_unavailable'],
+  },
+  {
+    methods: ['post'],
+    path: '/grant',
+    summary: 'Gets the grant of a running build again: every token that it declares, and the way to more.',
+    proof: 'source',
+    body: { 'application/json': GrantRequest },
+    answer: { status: 200, description: 'The grant.', content: { 'application/json': TokenGrant } },
+    errors: ['invalid_request', 'invalid_client', 'access_denied', 'not_found', 'temporarily_unavailable'],
+  },
+  {
+    methods: ['post'],
+    path: '/leak',
+    summary: 'Ends the build whose request token is shown, because a token of it leaked.',
+    proof: 'request token',
+    body: {
+      'application/json': Type.Object({ reason: Type.Optional(Type.String({ maxLength: 512 })) }),
+    },
+    answer: {
+      status: 202,
+      description: 'The build is ending.',
+      content: { 'application/json': Type.Object({ status: Type.Literal('ending') }) },
+    },
+    errors: ['invalid_token', 'not_found', 'temporarily_unavailable'],
+  },
+];

@@ -1,0 +1,71 @@
+import type { Build } from '@mayfly/contracts/build';
+import type { SourcePolicy } from '@mayfly/contracts/policy';
+import { expect, test } from 'vitest';
+import { namesOf, watchedNames } from './names.ts';
+import { PROFILES_DIR, readProfile } from './read.ts';
+import { admit } from './testing.ts';
+
+const build: Build = {
+  id: 'b-1',
+  organization: { id: '3', name: 'octo' },
+  repository: { id: '4', name: 'octo/hello', owner: { id: '1', name: 'octo' } },
+  pipeline: { id: '12', name: 'release' },
+  workflow: { id: 'w1', name: 'nightly' },
+  project: { id: 'p1', name: 'Billing' },
+  actor: { id: '9', login: 'octocat' },
+};
+
+async function said(name: string, one: Build = build, policy: Partial<SourcePolicy> = {}) {
+  const profile = await readProfile(PROFILES_DIR, name);
+  const watched = watchedNames({ audiences: ['x'], ...policy }, profile);
+  return namesOf(watched, admit(one)).map(({ kind, name, id }) => `${kind} ${name} ${id}`);
+}
+
+test.each([
+  ['mayfly', ['organization octo 3', 'owner octo 1', 'repository octo/hello 4', 'person octocat 9']],
+  ['github', ['owner octo 1', 'repository octo/hello 4', 'person octocat 9']],
+  ['gitlab', ['owner octo 1', 'repository octo/hello 4', 'person octocat 9']],
+  ['vela', ['repository octo/hello 4', 'person octocat 9']],
+  ['buildkite', ['organization octo 3', 'pipeline octo/release 12']],
+  ['concourse', ['organization octo 3', 'pipeline octo/release 12']],
+  ['n8n', ['person octocat 9']],
+])('tokens of %s say the names that their claims and their subject are made of', async (name, expected) => {
+  expect(new Set(await said(name))).toEqual(new Set(expected));
+});
+
+test('a pipeline is watched only where a subject that may be had is made of its name without its id', async () => {
+  expect(await said('buildkite', build, { subject: 'pipeline_id' })).toEqual(['organization octo 3']);
+  expect(await said('mayfly')).not.toContain('pipeline octo/release 12');
+});
+
+test('pipelines of one name in two organizations, or of two instances, are two names', async () => {
+  const instance = { pipeline: { id: '13', name: 'release', instance_vars: { branch: 'feature' } } };
+  const elsewhere = { organization: { id: '5', name: 'octo/' }, pipeline: { id: '14', name: '/release' } };
+
+  expect(await said('concourse', { ...build, ...instance })).toContain(
+    'pipeline octo/release/branch:feature 13',
+  );
+  expect(await said('concourse', { ...build, ...elsewhere })).toContain('pipeline octo%2F/%2Frelease 14');
+});
+
+test('the repository of a fork is a name of its own, also where it takes the name of the one that it was forked from', async () => {
+  const fork = { ...build, source_repository: { id: '666', name: 'octo/hello' } };
+  const named = { ...build, source_repository: { name: 'mallory/hello' } };
+
+  expect(await said('gitlab', fork)).toEqual(
+    expect.arrayContaining(['repository octo/hello 4', 'repository octo/hello 666']),
+  );
+  expect(await said('gitlab', named)).toContain('repository mallory/hello undefined');
+});
+
+test('a name that a build says twice and gives an id once is one name', async () => {
+  const same = { ...build, source_repository: { name: 'octo/hello' } };
+
+  expect((await said('gitlab', same)).filter((one) => one.startsWith('repository'))).toEqual([
+    'repository octo/hello 4',
+  ]);
+});
+
+test('a build without a name says none', async () => {
+  expect(await said('mayfly', { id: 'b' })).toEqual([]);
+});
