@@ -3,18 +3,23 @@ import type { Command, Surroundings } from './command.ts';
 import { deadLetters } from './dead-letters.ts';
 import { exec } from './exec.ts';
 import { CommandError, EXIT_CODES } from './exit-codes.ts';
+import { explain } from './explain.ts';
 import { keys } from './keys.ts';
 import { names } from './names.ts';
 import { token } from './token.ts';
+import { withInspect } from './token-inspect.ts';
+import { trust } from './trust.ts';
 
 /** Every subcommand, by its name. */
 const COMMANDS: Readonly<Record<string, Command>> = {
   exec,
-  token,
+  token: withInspect(token),
   keys,
   builds,
   'dead-letters': deadLetters,
   names,
+  explain,
+  trust,
 };
 
 const OVERVIEW = `mayfly: the identity of a build.

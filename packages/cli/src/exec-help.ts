@@ -13,6 +13,10 @@ Where the tokens come from (the first that is there)
   VELA_ID_TOKEN_REQUEST_URL, VELA_ID_TOKEN_REQUEST_TOKEN
 
 Options (and the variable that can stand for one)
+  --config FILE                 pass what id_tokens: and secrets: of this agent-config.yml declare, and nothing else;
+                                secrets are read from Vault (VAULT_SERVER_URL, VAULT_AUTH_ROLE, VAULT_AUTH_PATH,
+                                VAULT_NAMESPACE), and its token is revoked when the command ends
+  --job NAME                    the job that is meant, where FILE is a .gitlab-ci.yml
   --id-token NAME=AUDIENCE      one more token, as $NAME and $NAME_FILE; may be repeated
   --mask NAME                   mask the value of this variable; at least 8 characters; may be repeated
   --no-mask                     mask nothing, and hand the terminal itself to the command

@@ -12,8 +12,13 @@ export type ExecOptions = {
   /** Names of variables whose values are secrets. */
   mask: string[];
   noMask: boolean;
+  /** Whether the step gets the address and the request token of the grant itself. */
+  noRelay: boolean;
   timeoutMs: number;
   clouds: CloudOptions;
+  /** The file that declares tokens and secrets in GitLab's words, and the job of it that is meant. */
+  config: string | undefined;
+  job: string | undefined;
 };
 
 /** Takes the arguments of `mayfly exec`; throws where they cannot be meant. */
@@ -32,16 +37,24 @@ export function parseExecOptions(args: readonly string[]): ExecOptions {
     throw new CommandError('usage', 'no command: mayfly exec -- COMMAND ARGUMENTS');
   }
   const { grant, help = false, mask = [], 'id-token': idTokens = [], ...rest } = values;
-  const { timeout = '15', 'no-mask': noMask = false, ...clouds } = rest;
+  const {
+    timeout = '15',
+    'no-mask': noMask = false,
+    'no-relay': noRelay = false,
+    config,
+    job,
+    ...clouds
+  } = rest;
   return {
     command,
     help,
     grant,
     mask,
     noMask,
+    noRelay,
     idTokens: Object.fromEntries(idTokens.map(nameAndAudience)),
     timeoutMs: parseSeconds(timeout) * 1000,
-    clouds,
+    ...{ clouds, config, job },
   };
 }
 
@@ -53,9 +66,12 @@ function parseOwn(args: readonly string[]) {
       options: {
         help: { type: 'boolean', short: 'h' },
         grant: { type: 'string' },
+        config: { type: 'string' },
+        job: { type: 'string' },
         'id-token': { type: 'string', multiple: true },
         mask: { type: 'string', multiple: true },
         'no-mask': { type: 'boolean' },
+        'no-relay': { type: 'boolean' },
         timeout: { type: 'string' },
         'aws-audience': { type: 'string' },
         'aws-role': { type: 'string' },

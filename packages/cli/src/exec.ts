@@ -1,13 +1,15 @@
 import { constants } from 'node:os';
+import { prepareDeclaredStep } from './agent-config-step.ts';
 import type { Command, Surroundings } from './command.ts';
 import { EXEC_HELP } from './exec-help.ts';
 import { type ExecOptions, parseExecOptions } from './exec-options.ts';
+import { onTerminal } from './exec-terminal.ts';
 import { CommandError, EXIT_CODES } from './exit-codes.ts';
 import { readGrant } from './grant.ts';
 import type { LeakForm } from './leak-forms.ts';
 import { leakWatch } from './leak-watch.ts';
 import { maskStream } from './mask-stream.ts';
-import { type Prepared, prepareStep } from './prepare-step.ts';
+import type { Prepared } from './prepare-step.ts';
 import { runStep } from './run-step.ts';
 import { secretBook } from './secret-book.ts';
 
@@ -64,15 +66,24 @@ async function runWithTokens(
   const warn = (line: string) => void stderr.write(`mayfly: ${line}\n`);
   const book = secretBook();
   const grant = await readGrant({ file: options.grant, env, stdin, now: Date.now() });
-  const step = await prepareStep({ options, surroundings, grant, book, warn, signal: signals.early.signal });
+  const step = await prepareDeclaredStep({
+    options,
+    surroundings,
+    grant,
+    book,
+    warn,
+    signal: signals.early.signal,
+  });
   await using _ = step;
   const leaks = leakReports(step, warn);
   const guard = () => maskStream(book, leakWatch(book.all, leaks.found));
+  const { command, noMask } = options;
+  const isInputUsed = options.grant === '-';
+  const plain = { command, environment: step.environment };
   const code = await runStep({
-    command: options.command,
-    environment: step.environment,
-    isInputUsed: options.grant === '-',
-    guard: options.noMask ? undefined : guard,
+    ...((noMask || isInputUsed ? undefined : onTerminal(command, step.environment, surroundings)) ?? plain),
+    isInputUsed,
+    guard: noMask ? undefined : guard,
     outputs: { stdout, stderr },
     onSignal: signals.passTo,
   });

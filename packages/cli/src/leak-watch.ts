@@ -1,7 +1,7 @@
 import { type LeakForm, readOtherwise } from './leak-forms.ts';
 import { type MaskIndex, maskIndex } from './mask-index.ts';
 import { scan } from './mask-scan.ts';
-import { isSpacedOut, type SpacedIndex, spacedIndex } from './spaced-out.ts';
+import { isSpacedOut } from './spaced-out.ts';
 
 /** Looks at what has been shown, for tokens in forms that cannot be masked. */
 export type LeakWatch = {
@@ -13,7 +13,7 @@ export type LeakWatch = {
 
 /** So much of what was seen before is looked at again, for a token may stand across two pieces. */
 const OVERLAP_BYTES = 8 * 1024;
-const LOOK_AT_BYTES = 64 * 1024;
+const LOOK_AT_BYTES = 256 * 1024;
 const LOOK_WITHIN_MS = 200;
 
 /** Makes a watch over one output; `secrets` are those of now, `leaked` is told what was found. */
@@ -48,7 +48,7 @@ export function leakWatch(secrets: () => string[], leaked: (form: LeakForm) => v
   };
 }
 
-type LeakIndex = { key: string; forms: MaskIndex; spaced: SpacedIndex };
+type LeakIndex = { key: string; forms: MaskIndex; spaced: Buffer[] };
 
 /** Takes a stretch of output; gives the form in which one of the secrets stands in it, if one does. */
 function findLeak(window: Buffer, { forms, spaced }: LeakIndex): LeakForm | undefined {
@@ -64,7 +64,8 @@ function leakIndex(secrets: string[], known: LeakIndex | undefined): LeakIndex {
   const parts = secrets.map(secretOf).filter((part) => part !== undefined);
   const key = parts.join(' ');
   if (known?.key === key) return known;
-  return { key, forms: maskIndex(parts.map((part) => Buffer.from(part))), spaced: spacedIndex(parts) };
+  const spaced = parts.map((part) => Buffer.from(part));
+  return { key, forms: maskIndex(spaced), spaced };
 }
 
 function secretOf(secret: string): string | undefined {

@@ -13,6 +13,9 @@ export type MaskIndex = {
   probes: Map<number, Probe[]>;
   /** One to three bytes with which something begins (see `tailKey`) → its fewest characters. */
   tails: Map<number, number>;
+  /** What has been added, and how many probes that made. */
+  parts: Set<string>;
+  count: number;
 };
 
 /** Takes the parts of all secrets; gives their index. Throws where there are too many to promise anything. */
@@ -21,22 +24,27 @@ export function maskIndex(parts: Iterable<Uint8Array>): MaskIndex {
     sieve: new Uint8Array(1 << SIEVE_BITS),
     probes: new Map(),
     tails: new Map(),
+    parts: new Set(),
+    count: 0,
   };
-  let count = 0;
-  const known = new Set<string>();
+  extendIndex(index, parts);
+  return index;
+}
+
+/** Adds parts of secrets to an index. Throws where they are too many; what was added by then stays. */
+export function extendIndex(index: MaskIndex, parts: Iterable<Uint8Array>): void {
   for (const part of parts) {
     const name = Buffer.from(part).toString('latin1');
-    if (known.has(name)) continue;
-    known.add(name);
+    if (index.parts.has(name)) continue;
+    index.parts.add(name);
     for (const { anchor, probe } of probesOf(part)) {
       const same = addProbe(index, anchor, probe);
-      count += 1;
-      if (count > MAX_PROBES || same > MAX_PROBES_AT_ONE_BEGINNING) {
+      index.count += 1;
+      if (index.count > MAX_PROBES || same > MAX_PROBES_AT_ONE_BEGINNING) {
         throw new CommandError('masking', 'too many secrets to mask: give the step fewer, or split the step');
       }
     }
   }
-  return index;
 }
 
 /** Where in the sieve four bytes (as one 32-bit number) stand. */

@@ -21,9 +21,13 @@ for (const [letter, says] of Object.entries({ '"': '"', '\\': '\\', '/': '/', b:
 }
 for (const letter of 'nr') BACKSLASH[letter.charCodeAt(0)] = { size: 2, says: NO_BYTES };
 
-/** Takes a joined view; gives the views that a URL decoder and a JSON parser would have of it, where they differ. */
+/** Takes a joined view; gives those that a URL decoder, a JSON parser and a terminal would have of it, where they differ. */
 export function unescapedViews(view: View): View[] {
-  const views = [unescaped(view, 0x25, readPercent), unescaped(view, 0x5c, readBackslash)];
+  const views = [
+    unescaped(view, 0x25, readPercent),
+    unescaped(view, 0x5c, readBackslash),
+    unescaped(view, 0x1b, readControl),
+  ];
   return views.filter((each) => each !== undefined);
 }
 
@@ -69,4 +73,19 @@ function readBackslash(text: Uint8Array, at: number, length: number): Escaped {
   if (high === undefined || low === undefined) return NONE;
   if (low === CUT) return ENDLESS;
   return { size: 6, says: withoutLineEnds(Buffer.from(String.fromCharCode(high * 256 + low))) };
+}
+
+const LONGEST_CONTROL = 24;
+
+/** ECMA-48 §5.4: what colours a piece of a text or moves the cursor says nothing itself. */
+function readControl(text: Uint8Array, at: number, length: number): Escaped {
+  if (at + 1 >= length) return ENDLESS;
+  if (text[at + 1] !== 0x5b) return NONE;
+  for (let next = at + 2; next < at + LONGEST_CONTROL; next += 1) {
+    if (next >= length) return ENDLESS;
+    const byte = text[next] as number;
+    if (byte >= 0x40 && byte <= 0x7e) return { size: next + 1 - at, says: NO_BYTES };
+    if (byte < 0x20 || byte > 0x7e) return NONE;
+  }
+  return NONE;
 }

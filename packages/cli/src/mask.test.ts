@@ -26,6 +26,8 @@ const ENCODINGS: Record<string, Encode> = {
   'in lower-case hex': text((secret) => secret.toString('hex')),
   'percent-encoded': text((secret) => encodeURIComponent(secret.toString())),
   'percent-encoded byte for byte': text((secret) => secret.toString('hex').replace(/../g, '%$&')),
+  'with a word of it coloured, as grep does': (secret) =>
+    Buffer.concat([secret.subarray(0, 3), Buffer.from('\x1b[01;31m\x1b[K'), secret.subarray(3, 6), Buffer.from('\x1b[m'), secret.subarray(6)]),
   'as a form field': text((secret) => new URLSearchParams({ a: secret.toString() }).toString().slice(2)),
   'in JSON': text((secret) => JSON.stringify(secret.toString()).slice(1, -1)),
   'in JSON as Go and PHP write it': text((secret) =>

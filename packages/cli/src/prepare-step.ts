@@ -4,14 +4,15 @@ import { type Cloud, chosenClouds } from './clouds.ts';
 import type { Surroundings } from './command.ts';
 import type { ExecOptions } from './exec-options.ts';
 import { CommandError } from './exit-codes.ts';
-import { type Environment, type Grant, REQUEST_VARIABLES } from './grant.ts';
+import { startRelay } from './exec-relay.ts';
+import type { Environment, Grant } from './grant.ts';
 import { type Issuer, issuerAt } from './issuer.ts';
 import { readClaims } from './jwt-claims.ts';
 import { keepFresh } from './keep-fresh.ts';
 import { listenForSecrets, MASK_SOCKET_VARIABLE } from './mask-socket.ts';
 import type { SecretBook } from './secret-book.ts';
 import { cloudFile, type StepToken, stepTokens } from './step-tokens.ts';
-import { stepEnvironment } from './step-variables.ts';
+import { requestVariables, stepEnvironment, withoutGrant, withoutProxyToUs } from './step-variables.ts';
 import { openTokenFiles, type TokenFiles } from './token-files.ts';
 
 /** A step that is ready to run: its environment, and tokens that are kept fresh until it is disposed of. */
@@ -46,13 +47,17 @@ export async function prepareStep(preparation: Preparation): Promise<Prepared> {
 
   await using resources = new AsyncDisposableStack();
   const files = openFiles(surroundings, resources);
+  const own = options.noRelay ? env : withoutProxyToUs(withoutGrant(env, grant));
+  const mask = (token: string) => addToken(book, token);
+  const address = options.noRelay ? grant : await startRelay({ grant, mask, warn }, resources);
+  book.add(address.requestToken);
   const offered: Environment = {
-    ...requestVariables(grant),
+    ...requestVariables(withoutGrant(env, grant), address, warn),
     ...tokenVariables(tokens, files),
     ...cloudVariables(clouds, files),
     ...(options.noMask ? {} : await openSocket(files, book, resources)),
   };
-  const environment = stepEnvironment(env, offered, warn) as NodeJS.ProcessEnv;
+  const environment = stepEnvironment(own, offered, warn) as NodeJS.ProcessEnv;
   const stopRefreshing = startRefreshing(tokens, files, preparation, resources);
   const kept = resources.move();
   return {
@@ -96,15 +101,6 @@ async function openSocket(files: TokenFiles, book: SecretBook, resources: AsyncD
   const server = await listenForSecrets(path, (secret) => addToken(book, secret));
   resources.defer(() => void server.close());
   return { [MASK_SOCKET_VARIABLE]: path };
-}
-
-function requestVariables({ requestUrl, requestToken }: Grant): Environment {
-  return Object.fromEntries(
-    REQUEST_VARIABLES.flatMap(([url, token]) => [
-      [url, requestUrl],
-      [token, requestToken],
-    ]),
-  );
 }
 
 function tokenVariables(tokens: StepToken[], files: TokenFiles): Environment {

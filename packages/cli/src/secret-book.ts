@@ -1,4 +1,4 @@
-import { type MaskIndex, maskIndex } from './mask-index.ts';
+import { extendIndex, type MaskIndex, maskIndex } from './mask-index.ts';
 import { secretParts } from './secret-parts.ts';
 
 /** Every secret of a running step, for all of its outputs together. */
@@ -14,20 +14,31 @@ export type SecretBook = {
 /** An expired token is no secret any more, but relying parties' clocks differ. */
 const MASKED_AFTER_EXPIRY_MS = 600_000;
 
+type Secrets = Map<string, { parts: Uint8Array[]; expires: number }>;
+
 /** Makes an empty book. */
 export function secretBook(now: () => number = Date.now): SecretBook {
-  const secrets = new Map<string, { parts: Uint8Array[]; expires: number }>();
-  let index = maskIndex([]);
+  const secrets: Secrets = new Map();
+  let index = indexOf(secrets);
   return {
     add(secret, expires = Number.POSITIVE_INFINITY) {
       const parts = secretParts(secret);
-      for (const [old, entry] of secrets) {
-        if (entry.expires + MASKED_AFTER_EXPIRY_MS < now()) secrets.delete(old);
+      const over = [...secrets].filter(([, entry]) => entry.expires + MASKED_AFTER_EXPIRY_MS < now());
+      for (const [old] of over) secrets.delete(old);
+      if (over.length > 0) index = indexOf(secrets);
+      try {
+        extendIndex(index, parts);
+      } catch (error) {
+        index = indexOf(secrets);
+        throw error;
       }
       secrets.set(secret, { parts, expires: Math.max(expires, secrets.get(secret)?.expires ?? 0) });
-      index = maskIndex([...secrets.values()].flatMap((entry) => entry.parts));
     },
     index: () => index,
     all: () => [...secrets.keys()],
   };
+}
+
+function indexOf(secrets: Secrets): MaskIndex {
+  return maskIndex([...secrets.values()].flatMap(({ parts }) => parts));
 }

@@ -1,18 +1,56 @@
-import type { Environment } from './grant.ts';
+import type { RequestAddress } from './exec-relay.ts';
+import { type Environment, REQUEST_VARIABLES } from './grant.ts';
+
+type Warn = (line: string) => void;
 
 /** What we would set for a step, and what it gets: where its own configuration says otherwise, that wins. */
 export function stepEnvironment(
   own: Environment,
   offered: Environment,
-  warn: (line: string) => void,
+  warn: Warn,
 ): Record<string, string | undefined> {
   const result: Record<string, string | undefined> = { ...own };
   for (const [name, value] of Object.entries(offered)) {
-    if (own[name] !== undefined && own[name] !== value) {
-      warn(`${name} is set already and stays as it is: unset it to use the one of this build`);
-    } else {
-      result[name] = value;
-    }
+    if (own[name] !== undefined && own[name] !== value) warn(keptAsItIs(name));
+    else result[name] = value;
   }
   return result;
+}
+
+/** Gives the environment without the variables by which the grant came: a step is to ask where we say. */
+export function withoutGrant(own: Environment, grant: RequestAddress): Environment {
+  const names = REQUEST_VARIABLES.filter(
+    ([url, token]) => own[url] === grant.requestUrl && own[token] === grant.requestToken,
+  );
+  const taken = new Set<string>(names.flat());
+  return Object.fromEntries(Object.entries(own).filter(([name]) => !taken.has(name)));
+}
+
+/** Where to ask for further tokens, by every name that is free: one half of ours with another's would be wrong. */
+export function requestVariables(own: Environment, address: RequestAddress, warn: Warn): Environment {
+  const offered: Record<string, string> = {};
+  for (const [url, token] of REQUEST_VARIABLES) {
+    const set = [url, token].find((name) => own[name] !== undefined);
+    if (set !== undefined) warn(keptAsItIs(set));
+    else Object.assign(offered, { [url]: address.requestUrl, [token]: address.requestToken });
+  }
+  return offered;
+}
+
+const PROXIES = ['http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY'];
+const LOOPBACK = '127.0.0.1';
+
+/** Gives the environment with this machine exempted from its proxy, where it has one: nobody there reaches us. */
+export function withoutProxyToUs(own: Environment): Environment {
+  if (!PROXIES.some((name) => own[name])) return own;
+  const exempted = (value: string | undefined) => {
+    const all = (value ?? '').split(',').map((host) => host.trim());
+    return all.includes('*') || all.includes(LOOPBACK) ? value : [...all.filter(Boolean), LOOPBACK].join(',');
+  };
+  const { no_proxy: lower, NO_PROXY: upper } = own;
+  return { ...own, no_proxy: exempted(lower ?? upper), NO_PROXY: exempted(upper ?? lower) };
+}
+
+function keptAsItIs(name: string): string {
+  return `${name} is set already and stays as it is: unset it to use the one of this build`;
 }

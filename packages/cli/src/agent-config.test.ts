@@ -1,0 +1,97 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { readAgentConfig } from './agent-config.ts';
+
+const read = (text: string, job?: string) => {
+  const file = join(mkdtempSync(join(tmpdir(), 'config-')), 'agent-config.yml');
+  writeFileSync(file, text);
+  return readAgentConfig(file, job);
+};
+const TOKENS = 'id_tokens: { A: { aud: a }, B: { aud: [b, c] } }\n';
+
+test('tokens have one audience or several, and secrets the short form or the long one', () => {
+  const { idTokens, secrets } = read(`${TOKENS}
+secrets:
+  SHORT: { vault: production/db/password@ops, token: $A }
+  DEFAULT: { vault: production/db/password, token: $A, file: false }
+  LONG: { vault: { engine: { name: kv-v1, path: old/kv }, path: db, field: pass@word }, token: '\${B}' }
+`);
+
+  expect(idTokens).toEqual({ A: ['a'], B: ['b', 'c'] });
+  const path = 'production/db';
+  expect(secrets).toEqual({
+    SHORT: { version: 2, mount: 'ops', path, field: 'password', token: 'A', isFile: true },
+    DEFAULT: { version: 2, mount: 'kv-v2', path, field: 'password', token: 'A', isFile: false },
+    LONG: { version: 1, mount: 'old/kv', path: 'db', field: 'pass@word', token: 'B', isFile: true },
+  });
+});
+
+test('the only ID token is the one that secrets are read with', () => {
+  expect(read('id_tokens: { A: { aud: a } }\nsecrets: { S: { vault: x/y@z } }').secrets['S']?.token).toBe(
+    'A',
+  );
+});
+
+test('a file that declares nothing gives nothing', () => {
+  expect(read('image: alpine')).toEqual({ idTokens: {}, secrets: {}, variables: {} });
+});
+
+test('a job has its own tokens in place of those of default', () => {
+  const text = 'default: { id_tokens: { A: { aud: a } } }\none: { id_tokens: { B: { aud: b } } }\ntwo: {}';
+
+  expect([read(text, 'one').idTokens, read(text, 'two').idTokens]).toEqual([{ B: ['b'] }, { A: ['a'] }]);
+});
+
+test.each([
+  ['a list', '- x', 'map at its top'],
+  ['broken YAML', 'id_tokens: {', 'is no YAML (line 1'],
+  ['a name twice', 'id_tokens: {}\nid_tokens: {}', 'is no YAML (line 2'],
+  ['an alias to nothing', 'id_tokens: *nothing', 'no YAML'],
+  [
+    'aliases without end',
+    `a: &a [x,x,x,x,x,x,x,x,x,x]\n${'bcdefgh'.replace(/./g, (c) => `${c}: &${c} [${`*${String.fromCharCode(c.charCodeAt(0) - 1)},`.repeat(10)}]\n`)}`,
+    'aliases',
+  ],
+  ['tokens as a list', 'id_tokens: [A]', 'id_tokens is no map'],
+  ['a token without aud', 'id_tokens: { A: {} }', 'id_tokens.A.aud should be'],
+  ['a token that is text', 'id_tokens: { A: https://x }', 'id_tokens.A should be { aud: AUDIENCE }'],
+  ['an audience that is a number', 'id_tokens: { A: { aud: [1] } }', 'id_tokens.A.aud'],
+  ['a token with more', 'id_tokens: { A: { aud: a, exp: 5 } }', 'id_tokens.A.exp is not known'],
+  ['a name that is no variable', 'id_tokens: { "A B": { aud: a } }', 'no name of a variable'],
+  ['a secret without a token', 'secrets: { S: { vault: x/y@z } }', 'secrets.S needs an ID token'],
+  ['two tokens and none named', `${TOKENS}secrets: { S: { vault: x/y@z } }`, 'secrets.S.token is missing'],
+  ['a token that is not declared', `${TOKENS}secrets: { S: { vault: x/y@z, token: $C } }`, 'names C'],
+  [
+    'a secret of another store',
+    `${TOKENS}secrets: { S: { azure_key_vault: { name: x }, token: $A } }`,
+    'azure_key_vault is not known',
+  ],
+  [
+    'a short form without a field',
+    `${TOKENS}secrets: { S: { vault: password@ops, token: $A } }`,
+    'PATH/FIELD@ENGINE',
+  ],
+  [
+    'an engine of no kind',
+    `${TOKENS}secrets: { S: { vault: { engine: { name: kv, path: x }, path: y, field: z }, token: $A } }`,
+    'kv-v2, kv-v1 or generic',
+  ],
+  ['file that is text', `${TOKENS}secrets: { S: { vault: x/y@z, token: $A, file: "no" } }`, 'true or false'],
+])('a file with %s is refused in one line', (_, text, said) => {
+  expect(() => read(text)).toThrow(expect.objectContaining({ failure: 'configuration' }));
+  expect(() => read(text)).toThrow(said);
+  expect(() => read(text)).not.toThrow('\n');
+});
+
+test.each([
+  ['that is not there', 'a: {}', 'there is no job'],
+  ['that extends another', 'b: { extends: .x }', 'extends another job'],
+])('a job %s is refused', (_, text, said) => {
+  expect(() => read(text, 'b')).toThrow(said);
+});
+
+test('a file that is not there is named', () => {
+  expect(() => readAgentConfig('/nowhere.yml', undefined)).toThrow('/nowhere.yml cannot be read (ENOENT)');
+});

@@ -1,0 +1,111 @@
+import { readdir } from 'node:fs/promises';
+import { factsOf } from '@mayfly/profiles/facts';
+import type { Profile } from '@mayfly/profiles/profile';
+import { PROFILES_DIR, readProfile } from '@mayfly/profiles/read';
+import { type CheckedPolicy, checkPolicy } from '@mayfly/trust/check-policy';
+import { isUserControlled } from '@mayfly/trust/claim-origins';
+import { issuerOf } from '@mayfly/trust/deployment';
+import { readForm } from '@mayfly/trust/inspect-form';
+import { type NearMiss, nearMisses } from '@mayfly/trust/near-misses';
+import type { TokenKnowledge } from '@mayfly/trust/policy-warning';
+import { subjectParts } from '@mayfly/trust/subject-parts';
+import { admittedBuild, type TokenClaims, tokenOf } from '@mayfly/trust/token-of';
+import type { Surroundings } from './command.ts';
+import { CommandError, EXIT_CODES } from './exit-codes.ts';
+import { section } from './explain-text.ts';
+import { type BuildValues, printable, readBuild, readText, wishOf } from './trust-inputs.ts';
+
+type Values = BuildValues & { token?: string | undefined; json?: boolean | undefined };
+
+/** Runs `mayfly trust check`; gives its exit code. */
+export async function runTrustCheck(
+  files: readonly string[],
+  values: Values,
+  surroundings: Surroundings,
+): Promise<number> {
+  const [file, ...more] = files;
+  if (file === undefined || more.length > 0)
+    throw new CommandError(
+      'usage',
+      'no policy: mayfly trust check POLICY --event FILE (- reads standard input)',
+    );
+  if ((values.event === undefined) === (values.token === undefined))
+    throw new CommandError(
+      'usage',
+      'a policy is checked against one thing: name it with --event FILE or with --token FILE',
+    );
+  if ([file, values.event, values.token].filter((one) => one === '-').length > 1)
+    throw new CommandError('usage', 'standard input can be read once: give one of them as a file');
+  const policy = await readText(file, surroundings, 'the policy', 'mayfly trust check');
+  const { claims, known, others } =
+    values.token === undefined
+      ? await ofEvent(values, surroundings)
+      : await ofToken(values.token, surroundings);
+  const checked = checkPolicy(policy, claims, known, others);
+  surroundings.stdout.write(
+    values.json ? `${JSON.stringify(jsonOf(checked), undefined, 2)}\n` : textOf(checked),
+  );
+  return checked.admitted === true ? 0 : EXIT_CODES.refused;
+}
+
+type Asked = { claims: TokenClaims; known: TokenKnowledge; others?: NearMiss[] };
+
+async function ofEvent(values: Values, surroundings: Surroundings): Promise<Asked> {
+  const { deployment, event } = await readBuild(values, surroundings);
+  const { profile, policy } = deployment;
+  const now = Math.floor(Date.now() / 1000);
+  const asked = wishOf(values);
+  const wish = { ...asked, ...declaredAudience(asked.audience, event.data.id_tokens) };
+  issuerOf(deployment);
+  const { claims } = tokenOf(deployment, event, wish, now);
+  const facts = factsOf(admittedBuild(policy, event, now));
+  const { parts } = subjectParts(profile, facts, wish.subjectClaim ?? policy.subject);
+  const known = { parts, isUserControlled: (claim: string) => isUserControlled([profile], claim) };
+  return { claims, known, others: nearMisses(deployment, event, wish, now) };
+}
+
+function declaredAudience(asked: unknown, declared: Record<string, { aud: string | string[] }> = {}) {
+  const [only, ...more] = Object.values(declared);
+  return asked === undefined && only && more.length === 0 ? { audience: only.aud } : {};
+}
+
+/** Nothing tells by which profile a token was made: what a user decides in any of ours, a user may have decided. */
+async function ofToken(file: string, surroundings: Surroundings): Promise<Asked> {
+  const { claims } = readForm(await readText(file, surroundings, 'the token', '--token'));
+  const names = (await readdir(PROFILES_DIR)).filter((name) => name.endsWith('.yaml'));
+  const profiles: Profile[] = await Promise.all(
+    names.map((name) => readProfile(PROFILES_DIR, name.slice(0, -'.yaml'.length))),
+  );
+  return { claims, known: { isUserControlled: (claim) => isUserControlled(profiles, claim) } };
+}
+
+const WORDS = { yes: 'Admitted', no: 'REFUSED', open: 'CANNOT BE TOLD from a token alone' };
+
+function wordOf({ admitted }: CheckedPolicy): keyof typeof WORDS {
+  return admitted === undefined ? 'open' : admitted ? 'yes' : 'no';
+}
+
+function textOf(checked: CheckedPolicy): string {
+  const { reasons, warnings, admitted_too } = checked;
+  return [
+    WORDS[wordOf(checked)],
+    ...reasons.map((reason) => `  ${printable(reason)}`),
+    ...(['more', 'less'] as const).flatMap((way) =>
+      section(
+        way === 'more' ? 'It admits more than it looks like' : 'It admits less than it looks like',
+        warnings
+          .filter(({ admits }) => admits === way)
+          .flatMap(({ what, instead }) => [`  ${printable(what)}`, `      next: ${printable(instead)}`]),
+      ),
+    ),
+    ...section(
+      'Tried, and admitted too',
+      admitted_too.map((name) => `  ${name}`),
+    ),
+    '',
+  ].join('\n');
+}
+
+function jsonOf({ admitted, ...rest }: CheckedPolicy) {
+  return { admitted: admitted ?? null, ...rest };
+}

@@ -1,0 +1,84 @@
+import { CommandError } from './exit-codes.ts';
+import { type KvPlace, readSecret, readSecretAt, type SecretData } from './vault-kv.ts';
+import { keepLease } from './vault-lease.ts';
+import { authMount, DEFAULT_AUTH_MOUNT, namespaceOf, urlPath } from './vault-path.ts';
+import { vaultRefusal } from './vault-refusal.ts';
+import { type Vault, type VaultPlace, vaultAt } from './vault-request.ts';
+
+/** How a build logs in to a Vault. */
+export type VaultLogin = VaultPlace & {
+  /** Where the JWT logins are, as people write it; `jwt` if left out or empty. */
+  authPath?: string | undefined;
+  /** Undefined where the mount has a default role. */
+  role?: string | undefined;
+  jwt: string;
+};
+
+/** A login to a Vault: what it may read; its lease is kept until it is disposed of, and then it is revoked. */
+export type VaultSession = AsyncDisposable & {
+  /** Vault's own token, which is to be masked like every other. */
+  token: string;
+  /** Gives a secret of a mount whose kind is known; undefined where it is not there. */
+  readAt(place: KvPlace): Promise<SecretData | undefined>;
+  /** Gives a secret by its whole path, of whichever version of KV; undefined where it is not there. */
+  read(path: string): Promise<SecretData | undefined>;
+};
+
+const REVOKED_WITHIN_MS = 5_000;
+
+/** Logs in with an ID token (`auth/<mount>/login`). Throws what Vault itself says where it refuses. */
+export async function loginToVault(login: VaultLogin, warn: (line: string) => void): Promise<VaultSession> {
+  const { jwt, role, authPath, namespace, ...place } = login;
+  const named = { ...place, namespace: namespace === undefined ? undefined : namespaceOf(namespace) };
+  const vault = vaultAt(named);
+  const mount = authMount(authPath || DEFAULT_AUTH_MOUNT);
+  const answer = await vault.ask({
+    path: `auth/${urlPath(mount)}/login`,
+    method: 'POST',
+    body: { ...(role ? { role } : {}), jwt },
+  });
+  const { origin } = vault;
+  if (answer.status !== 200)
+    throw vaultRefusal({ origin, doing: `the login at auth/${mount}`, answer, secrets: [jwt] });
+  const auth = answer.body?.['auth'] as Record<string, unknown> | null | undefined;
+  const token = auth?.['client_token'];
+  if (typeof token !== 'string' || token === '')
+    throw new CommandError('configuration', `what answers at ${origin} is no Vault: check the address`);
+  const isRenewable = auth?.['renewable'] === true;
+  const seconds = Number(auth?.['lease_duration'] ?? 0);
+  const ended = new AbortController();
+  // The lease is kept and the token revoked even where a signal has ended what came before.
+  const unhurried = (timeoutMs: number) => vaultAt({ ...named, timeoutMs, signal: undefined });
+  const lease = {
+    seconds: isRenewable ? seconds : 0,
+    token,
+    vault: unhurried(0),
+    warn,
+    signal: ended.signal,
+  };
+  const kept = keepLease(lease).catch(() => warn('the Vault lease is not kept any more'));
+  return {
+    token,
+    readAt: (kv) => readSecretAt(vault, token, kv),
+    read: (path) => readSecret(vault, token, path),
+    async [Symbol.asyncDispose]() {
+      ended.abort();
+      await kept;
+      await revoke(unhurried(REVOKED_WITHIN_MS), token, warn);
+    },
+  };
+}
+
+async function revoke(vault: Vault, token: string, warn: (line: string) => void): Promise<void> {
+  const path = 'auth/token/revoke-self';
+  try {
+    const answer = await vault.ask({ path, method: 'POST', token });
+    // 403: it is no token any more, which is what was wanted.
+    if (answer.status === 204 || answer.status === 200 || answer.status === 403) return;
+    throw vaultRefusal({ origin: vault.origin, doing: 'to revoke its token', answer, secrets: [token] });
+  } catch (error) {
+    warn(
+      `the Vault token was not revoked: ${error instanceof CommandError ? error.message : 'unknown error'}`,
+    );
+  }
+}

@@ -1,0 +1,133 @@
+import { ServiceError } from '@mayfly/contracts/errors';
+import { TAGS_CLAIM } from '@mayfly/profiles/standard-claims';
+import { evaluateAws } from './aws-evaluate.ts';
+import { readAwsPolicy } from './aws-policy.ts';
+import { awsLiteral, awsMatches, awsPieces } from './aws-text.ts';
+import { hclHeredoc, hclName, hclString } from './hcl.ts';
+import { type Kind, perBuild } from './kind-of-build.ts';
+import { type PatternLanguage, subjectPattern, subjectWidenings } from './patterns.ts';
+import { requireLastingPart } from './subject-fit.ts';
+import type { Target, Trust, TrustNames } from './trust.ts';
+
+/** AWS: the trust policy of an IAM role that STS gives for the token. */
+export const aws: Target = {
+  summary: 'trust policy of an IAM role: JSON, and Terraform',
+  audience: { usual: 'sts.amazonaws.com', fits: /^sts\.amazonaws\.com(\.cn)?$/ },
+  make: awsTrust,
+};
+
+const LIKE: PatternLanguage = { plain: (text) => awsLiteral(text, true), any: '*' };
+const VERSION = '2012-10-17';
+const USUAL_QUOTA = 2048;
+
+function awsTrust(kind: Kind, { account = '111122223333', role = 'ROLE' }: TrustNames): Trust {
+  requireTakenIssuer(kind);
+  requireLastingPart(kind);
+  const provider = kind.issuer.slice('https://'.length);
+  const policy = policyOf(kind, provider, account);
+  const json = JSON.stringify(policy, undefined, 2);
+  return {
+    texts: [
+      { title: 'trust-policy.json, the trust policy of the role', language: 'json', text: json },
+      { title: 'The provider, once an account, and the role', language: 'sh', text: commands(kind, role) },
+      { title: 'The same in Terraform', language: 'hcl', text: terraform(kind, json, role) },
+    ],
+    widen: [
+      ...subjectWidenings(
+        kind,
+        LIKE,
+        (pattern) => `StringLike "${provider}:sub": "${pattern}" in place of the condition on sub`,
+        (pattern, subject) => awsMatches(awsPieces(pattern, true, VERSION), subject) === true,
+      ),
+      { change: `leave out "${provider}:sub"`, admits: 'every build of this source' },
+      {
+        change: `leave out "${provider}:aud"`,
+        admits: 'tokens of such builds for every client id of the provider',
+      },
+    ],
+    notes: notesOf(kind, json),
+    judge: (claims) => evaluateAws(readAwsPolicy(policy), claims),
+  };
+}
+
+function policyOf(kind: Kind, provider: string, account: string) {
+  const isPattern = perBuild(kind).length > 0;
+  const tags = tagsOf(kind);
+  const equal = {
+    [`${provider}:aud`]: awsLiteral(kind.audience, false),
+    ...(!isPattern && { [`${provider}:sub`]: awsLiteral(kind.subject, false) }),
+    ...Object.fromEntries(tags.map(([name, value]) => [`aws:RequestTag/${name}`, awsLiteral(value, false)])),
+  };
+  const like = isPattern && { StringLike: { [`${provider}:sub`]: subjectPattern(kind, LIKE) } };
+  return {
+    Version: VERSION,
+    Statement: [
+      {
+        Effect: 'Allow',
+        Principal: { Federated: `arn:aws:iam::${account}:oidc-provider/${provider}` },
+        Action:
+          tags.length > 0
+            ? ['sts:AssumeRoleWithWebIdentity', 'sts:TagSession']
+            : 'sts:AssumeRoleWithWebIdentity',
+        Condition: { StringEquals: equal, ...like },
+      },
+    ],
+  };
+}
+
+function tagsOf({ claims }: Kind): [string, string][] {
+  const { principal_tags: tags = {} } = (claims[TAGS_CLAIM] ?? {}) as {
+    principal_tags?: Record<string, [string]>;
+  };
+  return Object.entries(tags).map(([name, [value]]) => [name, value]);
+}
+
+function requireTakenIssuer({ issuer, audience }: Kind): void {
+  const { protocol, port, hostname } = new URL(issuer);
+  if (protocol !== 'https:' || port !== '' || hostname === 'localhost')
+    throw new ServiceError(
+      'invalid_request',
+      `AWS takes issuers at https on its own port, reachable from the internet, and not ${issuer}: set base_url in mayfly.yaml, or give --issuer`,
+    );
+  if (audience.length > 255)
+    throw new ServiceError('invalid_request', 'AWS takes audiences of 255 characters: ask for a shorter one');
+}
+
+function notesOf(kind: Kind, json: string): string[] {
+  const { pins, profile } = kind;
+  const size = json.replace(/\s/g, '').length;
+  const claims = pins.map(({ claim }) => claim).join(', ');
+  return [
+    'for an issuer of your own AWS knows sub, aud, amr and, with azp, oaud: a condition on another claim is never met',
+    ...(pins.length > 0 && tagsOf(kind).length === 0
+      ? [
+          `AWS does not see ${claims}${profile.sessionTags ? ': add --aws-session-tag NAME for each that must hold (at most 50, keys of 128 characters, values of 256), and have the build ask for them' : ', and this profile has no session tags'}`,
+        ]
+      : []),
+    ...(size > USUAL_QUOTA
+      ? [`the policy has ${size} characters; the usual quota is ${USUAL_QUOTA}: have it raised`]
+      : []),
+    'AWS verifies offline: its session outlives the build, for as long as the role allows (900 s at least)',
+  ];
+}
+
+function commands({ issuer, audience }: Kind, role: string): string {
+  return [
+    `aws iam create-open-id-connect-provider --url '${issuer}' --client-id-list '${audience}'`,
+    `aws iam create-role --role-name '${role}' --max-session-duration 3600 --assume-role-policy-document file://trust-policy.json`,
+  ].join('\n');
+}
+
+function terraform({ source, issuer, audience }: Kind, json: string, role: string): string {
+  const name = hclName(source);
+  return `resource "aws_iam_openid_connect_provider" "${name}" {
+  url            = ${hclString(issuer)}
+  client_id_list = [${hclString(audience)}]
+}
+
+resource "aws_iam_role" "${hclName(role)}" {
+  name                 = ${hclString(role)}
+  max_session_duration = 3600
+  assume_role_policy   = ${hclHeredoc(json, '  ')}
+}`;
+}

@@ -1,0 +1,163 @@
+import { awsOperator } from './aws-condition.ts';
+import type { AwsPolicy, AwsStatement } from './aws-policy.ts';
+import type { PolicyWarning, TokenKnowledge } from './policy-warning.ts';
+import type { TokenClaims } from './token-of.ts';
+import { wildcardWarnings } from './wildcard.ts';
+
+type Condition = AwsStatement['conditions'][number];
+
+/** Takes a trust policy, a token's claims and what is known; gives everything by which it admits more, or less, than it looks like. */
+export function awsWarnings(
+  { version, statements }: AwsPolicy,
+  claims: TokenClaims,
+  known: TokenKnowledge,
+): PolicyWarning[] {
+  const provider = String(claims['iss'])
+    .replace(/^https:\/\//, '')
+    .toLowerCase();
+  return statements.flatMap((statement, index) => {
+    if (statement.effect !== 'Allow') return [];
+    const warnings = [
+      ...principalWarnings(statement),
+      ...missingWarnings(statement, provider),
+      ...statement.conditions.flatMap((condition) =>
+        conditionWarnings(condition, provider, version, claims, known),
+      ),
+    ];
+    return warnings.map((warning) => ({ ...warning, what: `statement ${index + 1}: ${warning.what}` }));
+  });
+}
+
+const more = (what: string, instead: string): PolicyWarning => ({ admits: 'more', what, instead });
+const less = (what: string, instead: string): PolicyWarning => ({ admits: 'less', what, instead });
+
+function principalWarnings({ federated }: AwsStatement): PolicyWarning[] {
+  if (!federated.some((arn) => arn.includes('*'))) return [];
+  return [more('its Principal is every provider of the account', 'name the one provider by its ARN')];
+}
+
+function missingWarnings({ conditions }: AwsStatement, provider: string): PolicyWarning[] {
+  const holds = (name: string) =>
+    conditions.some(({ operator, key, expected }) => {
+      const { base, ifExists, set } = awsOperator(operator);
+      const isPositive = /^string(equals|like|equalsignorecase)$/.test(base) && !ifExists && set !== 'all';
+      return isPositive && key.toLowerCase() === `${provider}:${name}` && !expected.includes('*');
+    });
+  return [
+    ...(holds('sub')
+      ? []
+      : [
+          more(
+            'nothing holds sub fast: it admits every build of the issuer',
+            `add StringEquals "${provider}:sub"`,
+          ),
+        ]),
+    ...(holds('aud') || holds('oaud')
+      ? []
+      : [
+          more(
+            'nothing holds aud fast: it admits tokens that were meant for somebody else',
+            `add StringEquals "${provider}:aud"`,
+          ),
+        ]),
+  ];
+}
+
+function conditionWarnings(
+  { operator, key, expected }: Condition,
+  provider: string,
+  version: string,
+  claims: TokenClaims,
+  known: TokenKnowledge,
+): PolicyWarning[] {
+  const { base } = awsOperator(operator);
+  const name = key.toLowerCase();
+  const like = base === 'stringlike';
+  const unescaped = expected.map((text) => text.replace(/\$\{[*?$]\}/g, '_'));
+  return [
+    ...keyWarnings(key, provider),
+    ...operatorWarnings(operator, key, expected),
+    ...(version !== '2012-10-17' && expected.some((text) => text.includes('${'))
+      ? [
+          less(
+            `${key} has a variable, which a policy of version ${version} does not know`,
+            'use version 2012-10-17',
+          ),
+        ]
+      : []),
+    ...(like && name === `${provider}:sub`
+      ? unescaped.flatMap((text) => wildcardWarnings(operator, text, String(claims['sub']), known))
+      : []),
+    ...(like && name !== `${provider}:sub` && unescaped.some((text) => text.includes('*'))
+      ? [more(`${operator} ${key} leaves a part open`, 'write the value out with StringEquals')]
+      : []),
+    ...tagWarnings(key, known),
+  ];
+}
+
+function operatorWarnings(operator: string, key: string, expected: readonly string[]): PolicyWarning[] {
+  const { base, ifExists, set } = awsOperator(operator);
+  return [
+    ...(set === 'all'
+      ? [
+          more(
+            `${operator} ${key} is met where the token has no such value`,
+            'use the operator without ForAllValues',
+          ),
+        ]
+      : []),
+    ...(ifExists && set === undefined
+      ? [
+          more(
+            `${operator} ${key} is met where the token has no such value`,
+            'use the operator without IfExists',
+          ),
+        ]
+      : []),
+    ...(base.startsWith('stringnot')
+      ? [more(`${operator} ${key} only says what is not admitted`, 'say what is, with StringEquals')]
+      : []),
+    ...(base.endsWith('ignorecase')
+      ? [more(`${operator} ${key} takes names that differ by case, which are others`, 'use StringEquals')]
+      : []),
+    ...(base === 'stringequals' && expected.some((text) => text.includes('*'))
+      ? [
+          less(
+            `${operator} ${key} takes * for itself and is never met`,
+            'use StringLike, and see what it admits',
+          ),
+        ]
+      : []),
+  ];
+}
+
+function keyWarnings(key: string, provider: string): PolicyWarning[] {
+  const name = key.toLowerCase();
+  const claim = name.startsWith(`${provider}:`) ? name.slice(provider.length + 1) : undefined;
+  if (claim !== undefined && !['sub', 'aud', 'oaud', 'amr'].includes(claim))
+    return [
+      less(
+        `${key} is never there: for an issuer of your own AWS gives sub, aud, amr and, with azp, oaud`,
+        'use sub, or a session tag with aws:RequestTag',
+      ),
+    ];
+  if (claim === undefined && /:(sub|aud)$/.test(name))
+    return [
+      less(
+        `${key} is of another provider than ${provider}, and never there`,
+        `use ${provider}:${name.split(':').at(-1)}`,
+      ),
+    ];
+  return [];
+}
+
+function tagWarnings(key: string, known: TokenKnowledge): PolicyWarning[] {
+  const tag = /^aws:requesttag\/(.*)$/i.exec(key)?.[1];
+  if (tag === undefined || !known.isUserControlled(tag)) return [];
+  return [
+    more(
+      `${key} is a claim that whoever can push or name something decides`,
+      'hold an immutable id fast beside it',
+    ),
+  ];
+}

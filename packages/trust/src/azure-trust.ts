@@ -1,0 +1,83 @@
+import { hclName, hclString } from './hcl.ts';
+import type { Kind } from './kind-of-build.ts';
+import { shellCommand, shellWord } from './shell.ts';
+import { otherSubject, requireLastingSubject, requireShortSubject } from './subject-fit.ts';
+import type { TokenClaims } from './token-of.ts';
+import type { Target, Trust, TrustNames } from './trust.ts';
+import type { Verdict } from './verdict.ts';
+
+/** Azure: a federated credential of an app or a managed identity. */
+export const azure: Target = {
+  summary: 'federated credential of an app or a managed identity: JSON, az, and Terraform',
+  audience: { usual: 'api://AzureADTokenExchange', fits: /^api:\/\/AzureADTokenExchange/ },
+  make: azureTrust,
+};
+
+type Credential = { name: string; issuer: string; subject: string; description: string; audiences: string[] };
+
+function azureTrust(kind: Kind, { name = kind.source, project = 'APP_ID' }: TrustNames): Trust {
+  requireLastingSubject(kind, 'Azure');
+  requireShortSubject(kind, 'Azure', 600, 'characters');
+  const { issuer, subject, audience } = kind;
+  const description = `Builds of ${kind.source}, by Mayfly`;
+  const credential = { name, issuer, subject, description, audiences: [audience] };
+  return {
+    texts: [
+      { title: 'credential.json', language: 'json', text: JSON.stringify(credential, undefined, 2) },
+      { title: 'For an app, or for a managed identity', language: 'sh', text: commands(credential, project) },
+      { title: 'The same in Terraform, for an app', language: 'hcl', text: terraform(credential) },
+    ],
+    widen: [
+      {
+        change: `a subject that fewer facts make: ${otherSubject(kind)}`,
+        admits: 'what the facts that are left out can be; run this again with it',
+      },
+    ],
+    notes: [
+      'Azure compares issuer, subject and audience whole and by case, 600 characters each: no pattern, and one credential a subject (20 an app or identity)',
+      'Azure takes RS256 only; a new credential can take minutes until it works',
+      'Azure verifies offline: its access token outlives the build, for about an hour',
+    ],
+    judge: (claims) => judgeAzure(credential, claims),
+  };
+}
+
+/** Takes a federated credential and the claims of a token; says whether Azure exchanges it. */
+export function judgeAzure(
+  credential: Pick<Credential, 'issuer' | 'subject' | 'audiences'>,
+  { iss, sub, aud }: TokenClaims,
+): Verdict {
+  const checks: [string, boolean][] = [
+    ['issuer', iss === credential.issuer],
+    ['subject', sub === credential.subject],
+    ['audience', [aud].flat().some((one) => credential.audiences.includes(String(one)))],
+  ];
+  const failed = checks.find(([, holds]) => !holds);
+  return failed
+    ? { admitted: false, reasons: [`the ${failed[0]} is another`] }
+    : { admitted: true, reasons: ['issuer, subject and audience are the same'] };
+}
+
+function commands({ name, issuer, subject, audiences }: Credential, app: string): string {
+  return [
+    `az ad app federated-credential create --id ${shellWord(app)} --parameters credential.json`,
+    shellCommand([
+      `az identity federated-credential create --name ${shellWord(name)}`,
+      '--identity-name IDENTITY --resource-group GROUP',
+      `--issuer ${shellWord(issuer)}`,
+      `--subject ${shellWord(subject)}`,
+      `--audiences ${audiences.map(shellWord).join(' ')}`,
+    ]),
+  ].join('\n');
+}
+
+function terraform({ name, issuer, subject, description, audiences }: Credential): string {
+  return `resource "azuread_application_federated_identity_credential" "${hclName(name)}" {
+  application_id = azuread_application.APP.id
+  display_name   = ${hclString(name)}
+  description    = ${hclString(description)}
+  issuer         = ${hclString(issuer)}
+  subject        = ${hclString(subject)}
+  audiences      = [${audiences.map(hclString).join(', ')}]
+}`;
+}

@@ -1,0 +1,173 @@
+import { ServiceError } from '@mayfly/contracts/errors';
+import { type GcpProvider, judgeGcp } from './gcp-evaluate.ts';
+import { hclName, hclString } from './hcl.ts';
+import type { Kind } from './kind-of-build.ts';
+import { openings, pinWidenings } from './patterns.ts';
+import { shellCommand, shellWord } from './shell.ts';
+import { requireLastingSubject, requireShortSubject } from './subject-fit.ts';
+import type { Target, Trust, TrustNames, Widening } from './trust.ts';
+
+/** Google Cloud: a provider of a workload identity pool, and the binding of a service account. */
+export const gcp: Target = {
+  summary: 'workload identity provider with its mapping and condition: gcloud, and Terraform',
+  audience: { fits: /^(https:)?\/\/iam\.googleapis\.com\// },
+  make: gcpTrust,
+};
+
+const MOST_ATTRIBUTES = 50;
+const LONGEST_CONDITION = 4096;
+
+type Names = { project: string; pool: string; provider: string; account: string };
+
+function gcpTrust(kind: Kind, given: TrustNames): Trust {
+  requireLastingSubject(kind, 'Google Cloud');
+  requireShortSubject(kind, 'Google Cloud', 127, 'bytes');
+  const names = namesOf(kind, given);
+  const { project, pool } = names;
+  const member = `principal://iam.googleapis.com/projects/${project}/locations/global/workloadIdentityPools/${pool}/subject/${kind.subject}`;
+  const provider: GcpProvider = {
+    issuer: kind.issuer,
+    audiences: [kind.audience],
+    mapping: mappingOf(kind),
+    condition: conditionOf(kind),
+  };
+  if (provider.condition.length > LONGEST_CONDITION)
+    throw new ServiceError(
+      'invalid_request',
+      `the condition has ${provider.condition.length} characters and Google Cloud takes ${LONGEST_CONDITION}: use a shorter subject`,
+    );
+  return {
+    texts: [
+      { title: 'Pool, provider and binding', language: 'sh', text: commands(provider, member, names) },
+      { title: 'The same in Terraform', language: 'hcl', text: terraform(provider, member, names) },
+    ],
+    widen: widenings(kind),
+    notes: [
+      `google.subject has at most 127 bytes; this one has ${Buffer.byteLength(kind.subject)}`,
+      `a provider maps at most ${MOST_ATTRIBUTES} attributes; this one maps ${Object.keys(provider.mapping).length}`,
+      'without an attribute condition every build of this source would be of the pool: the condition is what refuses',
+      'changes of a pool take up to five minutes; Google verifies offline, and its access token outlives the build',
+    ],
+    judge: (claims) => judgeGcp(provider, member, claims),
+  };
+}
+
+function namesOf({ audience, source }: Kind, given: TrustNames): Names {
+  const match =
+    /\/projects\/([^/]+)\/locations\/global\/workloadIdentityPools\/([^/]+)\/providers\/([^/]+)$/.exec(
+      audience,
+    );
+  return {
+    project: given.project ?? match?.[1] ?? 'PROJECT_NUMBER',
+    pool: given.pool ?? match?.[2] ?? 'mayfly',
+    provider: given.provider ?? match?.[3] ?? source,
+    account: given.account ?? 'SERVICE_ACCOUNT@PROJECT_ID.iam.gserviceaccount.com',
+  };
+}
+
+function mappingOf({ pins }: Kind): Record<string, string> {
+  const attributes = pins
+    .filter(({ claim }) => /^[a-z0-9_]{1,100}$/.test(claim))
+    .slice(0, MOST_ATTRIBUTES)
+    .map(({ claim }) => [`attribute.${claim}`, assertion(claim)]);
+  return { 'google.subject': 'assertion.sub', ...Object.fromEntries(attributes) };
+}
+
+function conditionOf({ subject, pins, claims }: Kind): string {
+  const literal = (claim: string, value: string) =>
+    typeof claims[claim] === 'string' ? celString(value) : value;
+  const terms = pins.map(({ claim, value }) => `${assertion(claim)} == ${literal(claim, value)}`);
+  return [`assertion.sub == ${celString(subject)}`, ...terms].join(' && ');
+}
+
+function assertion(claim: string): string {
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(claim) ? `assertion.${claim}` : `assertion[${celString(claim)}]`;
+}
+
+function celString(text: string): string {
+  return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+}
+
+/** Only what comes last in a subject can be left open by its beginning alone. */
+function widenings(kind: Kind): Widening[] {
+  const last = openings(kind).at(-1);
+  const end = kind.parts.findLastIndex(({ path }) => path === last?.path);
+  const begin = kind.parts
+    .slice(0, end)
+    .map(({ text }) => text)
+    .join('');
+  const bind = 'and bind principalSet://…/attribute.NAME/VALUE in place of the one subject';
+  return [
+    ...(last && end === kind.parts.length - 1 && begin !== ''
+      ? [
+          {
+            change: `assertion.sub.startsWith(${celString(begin)}) in the condition, ${bind}`,
+            admits: last.admits,
+            takes: (subject: string) => subject.startsWith(begin),
+          },
+        ]
+      : []),
+    ...pinWidenings(kind, (claim) => `leave ${assertion(claim)} out of the condition`),
+    {
+      change: `leave the condition out, ${bind}`,
+      admits: 'every build of this source that has that attribute',
+    },
+  ];
+}
+
+function commands(
+  { issuer, audiences, mapping, condition }: GcpProvider,
+  member: string,
+  names: Names,
+): string {
+  const { project, pool, provider, account } = names;
+  const where = `--project ${shellWord(project)} --location global`;
+  const mapped = Object.entries(mapping).map(([key, value]) => `${key}=${value}`);
+  return [
+    `gcloud iam workload-identity-pools create ${shellWord(pool)} ${where}`,
+    shellCommand([
+      `gcloud iam workload-identity-pools providers create-oidc ${shellWord(provider)} ${where}`,
+      `--workload-identity-pool ${shellWord(pool)}`,
+      `--issuer-uri ${shellWord(issuer)}`,
+      `--allowed-audiences ${shellWord(audiences.join(','))}`,
+      `--attribute-mapping ${shellWord(mapped.join(','))}`,
+      `--attribute-condition ${shellWord(condition)}`,
+    ]),
+    shellCommand([
+      `gcloud iam service-accounts add-iam-policy-binding ${shellWord(account)}`,
+      '--role roles/iam.workloadIdentityUser',
+      `--member ${shellWord(member)}`,
+    ]),
+  ].join('\n');
+}
+
+function terraform(
+  { issuer, audiences, mapping, condition }: GcpProvider,
+  member: string,
+  names: Names,
+): string {
+  const name = hclName(names.provider);
+  const mapped = Object.entries(mapping).map(([key, value]) => `    ${hclString(key)} = ${hclString(value)}`);
+  return `resource "google_iam_workload_identity_pool" "${name}" {
+  workload_identity_pool_id = ${hclString(names.pool)}
+}
+
+resource "google_iam_workload_identity_pool_provider" "${name}" {
+  workload_identity_pool_id          = google_iam_workload_identity_pool.${name}.workload_identity_pool_id
+  workload_identity_pool_provider_id = ${hclString(names.provider)}
+  attribute_condition                = ${hclString(condition)}
+  attribute_mapping = {
+${mapped.join('\n')}
+  }
+  oidc {
+    issuer_uri        = ${hclString(issuer)}
+    allowed_audiences = [${audiences.map(hclString).join(', ')}]
+  }
+}
+
+resource "google_service_account_iam_member" "${name}" {
+  service_account_id = ${hclString(`projects/-/serviceAccounts/${names.account}`)}
+  role               = "roles/iam.workloadIdentityUser"
+  member             = ${hclString(member)}
+}`;
+}

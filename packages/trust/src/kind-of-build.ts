@@ -1,0 +1,147 @@
+import { ServiceError } from '@mayfly/contracts/errors';
+import type { BuildStarted } from '@mayfly/contracts/events';
+import { claimValue } from '@mayfly/profiles/claim-value';
+import { type Facts, factsOf } from '@mayfly/profiles/facts';
+import type { ClaimRule, Profile } from '@mayfly/profiles/profile';
+import { type Deployment, issuerOf } from './deployment.ts';
+import { type SubjectPart, subjectParts } from './subject-parts.ts';
+import { admittedBuild, type TokenClaims, tokenOf, type Wish } from './token-of.ts';
+
+/** A claim that a policy holds fast beside `sub`, and who gets in without it. */
+export type Pin = { claim: string; value: string; path: string; without: string };
+
+/** What all builds of one kind have in common in their tokens, and what differs from build to build. */
+export type Kind = {
+  source: string;
+  issuer: string;
+  audience: string;
+  subject: string;
+  parts: readonly SubjectPart[];
+  pins: readonly Pin[];
+  claims: TokenClaims;
+  profile: Profile;
+};
+
+/** Facts that no two builds share. */
+export const PER_BUILD: ReadonlySet<string> = new Set([
+  ...['id', 'number', 'attempt', 'sha', 'url', 'started_at', 'job.id', 'job.check_run_id', 'step.id'],
+  ...['execution.id', 'execution.retry_of', 'agent.id', 'agent.name', 'runner.id', 'runner.name'],
+]);
+
+type Candidate = { path: string; unless?: readonly string[]; without: string };
+
+/** What makes the kind, weightiest first: each is held fast unless `sub` or an earlier one does so already. */
+const CANDIDATES: readonly Candidate[] = [
+  { path: 'repository.id', without: 'a repository that takes the name again' },
+  { path: 'repository.name', unless: ['repository.id'], without: 'every repository' },
+  { path: 'derived.fork', unless: ['source_repository.id'], without: 'builds of forks' },
+  { path: 'head_repository.id', unless: ['derived.fork'], without: 'builds of forks' },
+  { path: 'ref', without: 'every branch and tag' },
+  { path: 'derived.ref_name', unless: ['ref'], without: 'every branch or tag' },
+  { path: 'derived.ref_type', unless: ['ref'], without: 'a tag called like the branch' },
+  { path: 'branch', unless: ['ref', 'derived.ref_name'], without: 'every branch' },
+  { path: 'derived.branch', unless: ['ref', 'derived.ref_name', 'branch'], without: 'every branch' },
+  { path: 'derived.tag', unless: ['ref', 'derived.ref_name'], without: 'every tag' },
+  {
+    path: 'organization.id',
+    unless: ['repository.id'],
+    without: 'an organization that takes the name again',
+  },
+  {
+    path: 'pipeline.id',
+    unless: ['repository.id', 'repository.name'],
+    without: 'a pipeline that takes the name again',
+  },
+  {
+    path: 'pipeline.name',
+    unless: ['pipeline.id', 'repository.id', 'repository.name'],
+    without: 'every pipeline',
+  },
+  { path: 'workflow.id', without: 'every workflow' },
+  { path: 'project.id', unless: ['workflow.id'], without: 'every project' },
+  { path: 'environment.name', without: 'every environment' },
+];
+
+/**
+ * Takes a deployment, an event, a wish and the time (s); gives what a relying party can hold fast to admit exactly
+ * this kind of build. Throws the issuer's own ServiceError where the build would get no token.
+ */
+export function kindOf(deployment: Deployment, event: BuildStarted, wish: Wish, now: number): Kind {
+  const issuer = issuerOf(deployment);
+  const { claims } = tokenOf(deployment, event, wish, now);
+  const { profile, policy, source } = deployment;
+  const facts = factsOf(admittedBuild(policy, event, now));
+  const { alternate, parts } = subjectParts(profile, facts, wish.subjectClaim ?? policy.subject);
+  return {
+    ...{
+      source,
+      issuer,
+      audience: audienceOf(claims),
+      subject: String(claims['sub']),
+      parts,
+      claims,
+      profile,
+    },
+    pins: pinsOf(profile, facts, claims, [
+      ...pathsOf(parts),
+      ...(tellsForks(profile, alternate) ? ['derived.fork'] : []),
+    ]),
+  };
+}
+
+/** Takes a kind; gives the facts in its subject that differ from build to build. */
+export function perBuild({ parts }: Kind): string[] {
+  return parts.flatMap(({ path }) => (path !== undefined && PER_BUILD.has(path) ? [path] : []));
+}
+
+function audienceOf({ aud }: TokenClaims): string {
+  const all = [aud].flat();
+  if (all.length === 1) return String(all[0]);
+  throw new ServiceError(
+    'invalid_target',
+    'a token for several audiences suits no policy: name one with --audience',
+  );
+}
+
+function pathsOf(parts: readonly SubjectPart[]): string[] {
+  return parts.flatMap(({ path }) => path ?? []);
+}
+
+/** A subject that has a form of its own for forks tells them without another claim. */
+function tellsForks({ subject }: Profile, alternate: string): boolean {
+  const pieces = (subject.alternates.get(alternate) ?? []).flatMap(({ components }) => components);
+  return pieces.some((component) =>
+    component.pieces.some((piece) => 'path' in piece && piece.path === 'source_repository.id'),
+  );
+}
+
+function pinsOf(profile: Profile, facts: Facts, claims: TokenClaims, inSubject: readonly string[]): Pin[] {
+  const held = new Set(inSubject);
+  const isStable = (path: string) => path !== 'pipeline.id' || namesPipelines(profile);
+  const pins: Pin[] = [];
+  for (const { path, unless = [], without } of CANDIDATES) {
+    if (!isStable(path) || [path, ...unless].some((one) => held.has(one))) continue;
+    const rule = profile.claims.concat(profile.optionalClaims).find((one) => pathHeld(one, facts) === path);
+    const value = rule && claims[rule.name];
+    if (rule === undefined || !isPlain(value) || String(claimValue(rule, facts)) !== String(value)) continue;
+    held.add(path);
+    pins.push({ claim: rule.name, value: String(value), path, without });
+  }
+  return pins;
+}
+
+/** A profile that makes subjects of pipelines means lasting ones; to others a pipeline is one run (GitLab). */
+function namesPipelines({ subject }: Profile): boolean {
+  const pieces = [...subject.alternates.values()].flat().flatMap(({ components }) => components);
+  return pieces.some((component) =>
+    component.pieces.some((piece) => 'path' in piece && piece.path.startsWith('pipeline.')),
+  );
+}
+
+function pathHeld({ source }: ClaimRule, facts: Facts): string | undefined {
+  return source.kind === 'facts' ? source.paths.find((path) => facts(path) !== undefined) : undefined;
+}
+
+function isPlain(value: unknown): value is string | number | boolean {
+  return ['string', 'number', 'boolean'].includes(typeof value) && value !== '';
+}

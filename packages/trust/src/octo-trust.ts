@@ -1,0 +1,61 @@
+import { ServiceError } from '@mayfly/contracts/errors';
+import { stringify } from 'yaml';
+import { type Kind, perBuild } from './kind-of-build.ts';
+import { evaluateOcto, octoFault, octoLiteral } from './octo-policy.ts';
+import { type PatternLanguage, pinWidenings, subjectPattern, subjectWidenings } from './patterns.ts';
+import { otherSubject, requireLastingPart } from './subject-fit.ts';
+import type { Target, Trust, TrustNames } from './trust.ts';
+
+/** octo-sts: a trust policy in a repository on GitHub. */
+export const octoSts: Target = {
+  summary: 'trust policy of a repository on GitHub: YAML',
+  audience: { usual: 'octo-sts.dev', fits: /octo-sts/ },
+  make: octoTrust,
+};
+
+function octoTrust(kind: Kind, { name = kind.source }: TrustNames): Trust {
+  const { issuer, subject, audience, pins } = kind;
+  requireLastingPart(kind);
+  const fault = octoFault({ issuer, subject, audiences: [audience] });
+  if (fault)
+    throw new ServiceError(
+      'invalid_request',
+      `${fault}; this one is ${fault.includes('subject') ? subject : `${issuer}, ${audience}`}: ${otherSubject(kind)}`,
+    );
+  // A separator inside a value is escaped, so that what is left open cannot reach into the next part.
+  const language: PatternLanguage = { plain: octoLiteral, any: `[^${kind.profile.subject.separator}]*` };
+  const isPattern = perBuild(kind).length > 0;
+  const policy = {
+    issuer,
+    ...(isPattern ? { subject_pattern: subjectPattern(kind, language) } : { subject }),
+    audience,
+    ...(pins.length > 0 && {
+      claim_pattern: Object.fromEntries(pins.map(({ claim, value }) => [claim, octoLiteral(value)])),
+    }),
+    permissions: { contents: 'read' },
+  };
+  return {
+    texts: [
+      {
+        title: `.github/chainguard/${name}.sts.yaml`,
+        language: 'yaml',
+        text: stringify(policy, { lineWidth: 0 }).trimEnd(),
+      },
+    ],
+    widen: [
+      ...subjectWidenings(
+        kind,
+        language,
+        (pattern) => `subject_pattern: '${pattern}' in place of subject`,
+        (pattern, subject) => new RegExp(`^(?:${pattern})$`, 'u').test(subject),
+      ),
+      ...pinWidenings(kind, (claim) => `leave ${claim} out of claim_pattern`),
+    ],
+    notes: [
+      'octo-sts anchors every pattern at both ends; in a pattern `.` and other signs are wild unless a \\ stands before them',
+      'permissions say what the GitHub token may do: contents: read is only a beginning',
+      'the GitHub token lives an hour, also when the build has finished',
+    ],
+    judge: (claims) => evaluateOcto(policy, claims),
+  };
+}

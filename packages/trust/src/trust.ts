@@ -1,0 +1,37 @@
+import type { Kind } from './kind-of-build.ts';
+import type { TokenClaims } from './token-of.ts';
+import type { Verdict } from './verdict.ts';
+
+/** A text to paste, and where. */
+export type TrustText = { title: string; language: 'json' | 'hcl' | 'sh' | 'yaml'; text: string };
+
+/** A change to a policy, and who gets in besides once it is made. */
+export type Widening = {
+  change: string;
+  admits: string;
+  /** Says whether a subject is admitted then, where that alone decides. */
+  takes?(subject: string): boolean;
+};
+
+/** What makes one relying party admit one kind of build. */
+export type Trust = {
+  texts: TrustText[];
+  widen: Widening[];
+  /** Limits of the relying party that bear on this, and what its language cannot say. */
+  notes: string[];
+  /** What the relying party would say to a token under exactly these texts. */
+  judge(claims: TokenClaims): Verdict;
+};
+
+/** Names of what is there already at the relying party; a placeholder in capitals stands for what is left out. */
+export type TrustNames = Partial<
+  Record<'account' | 'role' | 'project' | 'pool' | 'provider' | 'name' | 'mount' | 'policies', string>
+>;
+
+/** One relying party: which audiences are meant for it, and how it is told whom to admit. */
+export type Target = {
+  summary: string;
+  /** Its usual audience, if it has one, and how its audiences look. */
+  audience: { usual?: string; fits: RegExp };
+  make(kind: Kind, names: TrustNames): Trust;
+};
