@@ -1,4 +1,4 @@
-import { BUCKETS, CONSUMERS, STREAMS } from '@mayfly/contracts/bus';
+import { BUCKETS, CONSUMERS, NAMES_BUCKET, STREAMS } from '@mayfly/contracts/bus';
 import type { Policy } from '@mayfly/contracts/policy';
 import { buildsRetentionMs } from '@mayfly/contracts/retention';
 import {
@@ -28,6 +28,7 @@ export async function bootstrap(policy: Policy, { servers, password }: Login, re
     await makeStream(jsm, { ...buildsStream(policy), num_replicas: replicas });
     await makeStream(jsm, { ...LIFECYCLE, num_replicas: replicas });
     await makeStream(jsm, { ...DEAD_LETTERS, num_replicas: replicas });
+    await makeStream(jsm, { ...bucketStream(NAMES_BUCKET), num_replicas: replicas });
     await makeConsumer(jsm, STREAMS.builds, consumer(CONSUMERS.starts, ['ci.*.build.started']));
     await makeConsumer(jsm, STREAMS.builds, consumer(CONSUMERS.ends, ['ci.*.build.finished', 'ended.*']));
     await makeConsumer(jsm, STREAMS.lifecycle, consumer(CONSUMERS.issuer, ['build.running']));
@@ -82,8 +83,8 @@ function bucketStream(bucket: string) {
     name: `KV_${bucket}`,
     subjects: [`$KV.${bucket}.>`],
     discard: DiscardPolicy.New,
-    // A keyring that was replaced holds keys that are gone or revoked.
-    max_msgs_per_subject: bucket === BUCKETS.keyring ? 1 : 16,
+    // A keyring that was replaced holds keys that are gone or revoked; a name has one holder.
+    max_msgs_per_subject: bucket === BUCKETS.keySets ? 16 : 1,
   };
 }
 

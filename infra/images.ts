@@ -3,7 +3,7 @@ import { chmodSync, cpSync, globSync, mkdtempSync, readFileSync, rmSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'rolldown';
+import { bundle } from './bundle.ts';
 import { type Run, runner } from './server.ts';
 import { SERVICES, type ServiceName } from './service-environment.ts';
 
@@ -30,13 +30,11 @@ export async function buildImages(say: (line: string) => void): Promise<void> {
   const context = mkdtempSync(join(tmpdir(), 'mayfly-images-'));
   try {
     cpSync(join(root, 'packages', 'profiles', 'profiles'), join(context, 'profiles'), { recursive: true });
-    makeReadable(join(context, 'profiles'), 0o755);
-    for (const file of globSync(join(context, 'profiles', '*'))) makeReadable(file);
+    makeReadable(join(context, 'profiles'));
     for (const service of stale) {
       const started = performance.now();
-      const file = join(context, `${service}.mjs`);
-      await bundle(service, file);
-      makeReadable(file);
+      await bundle(join(root, 'services', service, 'src', 'main.ts'), join(context, service));
+      makeReadable(join(context, service));
       await docker.build(service, context, inputs);
       say(`built ${imageOf(service)} in ${((performance.now() - started) / 1000).toFixed(1)} s`);
     }
@@ -46,15 +44,9 @@ export async function buildImages(say: (line: string) => void): Promise<void> {
 }
 
 /** An image keeps the modes of the files that it was made from, and is run by a user who owns none of them. */
-const makeReadable = (file: string, mode = 0o644) => chmodSync(file, mode);
-
-async function bundle(service: ServiceName, file: string): Promise<void> {
-  await build({
-    input: join(root, 'services', service, 'src', 'main.ts'),
-    platform: 'node',
-    logLevel: 'warn',
-    output: { file, format: 'esm', codeSplitting: false },
-  });
+function makeReadable(folder: string): void {
+  chmodSync(folder, 0o755);
+  for (const file of globSync(join(folder, '*'))) chmodSync(file, 0o644);
 }
 
 /** Everything that an image is made from: sources, dependencies by the lock file, the Dockerfile, its base, and this. */
@@ -62,7 +54,7 @@ function digestOfInputs(baseId: string): string {
   const files = [
     ...globSync('{packages,services}/*/{package.json,src/**/*.ts}', { cwd: root }),
     ...globSync('packages/profiles/profiles/*.yaml', { cwd: root }),
-    ...['package-lock.json', 'infra/Dockerfile', 'infra/images.ts'],
+    ...['package-lock.json', 'infra/Dockerfile', 'infra/images.ts', 'infra/bundle.ts'],
   ].filter((file) => !file.endsWith('.test.ts'));
   const hash = createHash('sha256').update(baseId);
   for (const file of files.sort((a, b) => (a < b ? -1 : 1))) {
