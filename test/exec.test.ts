@@ -23,14 +23,14 @@ let acme: Ci;
 let brief: Ci;
 let place: string;
 beforeAll(async () => {
+  place = mkdtempSync(join(tmpdir(), 'mayfly-exec-test-'));
   system = await testSystem({ policy: POLICY });
   [acme, brief] = await Promise.all([connectCi(system), connectCi(system, 'brief')]);
-  place = mkdtempSync(join(tmpdir(), 'mayfly-exec-test-'));
 });
 afterAll(async () => {
-  rmSync(place, { recursive: true });
-  await Promise.all([acme[Symbol.asyncDispose](), brief[Symbol.asyncDispose]()]);
-  await system[Symbol.asyncDispose]();
+  await Promise.all([acme?.[Symbol.asyncDispose](), brief?.[Symbol.asyncDispose]()]);
+  await system?.[Symbol.asyncDispose]();
+  rmSync(place, { recursive: true, force: true });
 });
 
 async function granted(ci: Ci, id: string) {
@@ -128,7 +128,7 @@ test.concurrent('a token that leaks in a form that cannot be masked ends the bui
   await using step = startMayfly(['exec', '--grant', '-', ...script(code)], { input: JSON.stringify(grant) });
   const token = grant.data.id_tokens['API_TOKEN'] as string;
 
-  await eventually(async () => (await isActive(system, token)) === false, 'death of the token');
+  await eventually(async () => (await isActive(system, token)) === false, 'death of the token').catch((e) => { throw new Error(JSON.stringify(step.output)) });
 
   const asked = await runMayfly(['token', '--audience', API], { env: grantedEnvironment(grant) });
   expect(asked).toMatchObject({ code: 4, stdout: '' });

@@ -115,18 +115,20 @@ test('of many builds that come at once with one new name and two ids, only those
   expect(new Set(lucky.map((id) => Number(id.slice(5)) % 2)).size).toBe(1);
 });
 
-test('a source cannot write whose a name is', async () => {
+test('a source can neither write whose a name is nor release one', async () => {
   await using streams = await openStreams(system);
   const stream = `KV_${NAMES_BUCKET}`;
-  const before = (await streams.main.streams.info(stream)).state.last_seq;
+  await run('mine', of('octo/mine', '1'));
 
-  for (const name of ['$KV.names.acme.repository.x', 'admin.names.release', `$JS.API.STREAM.PURGE.${stream}`])
-    ci.nats.publish(name, '{}');
+  const release = { source: 'acme', kind: 'repository', name: 'octo/mine', id: '2' };
+  const elsewhere = ['$KV.names.acme.repository.x', `$JS.API.STREAM.PURGE.${stream}`, 'admin.names.release'];
+  for (const name of elsewhere) ci.nats.publish(name, JSON.stringify(release));
   await ci.nats.flush();
-  await run('after', {});
 
-  const { state, config } = await streams.main.streams.info(stream);
-  expect(state.last_seq).toBeLessThanOrEqual(before + 4);
+  expect((await run('not-mine', of('octo/mine', '2'))).data.id_tokens).toEqual({});
+  const forged = { last_by_subj: '$KV.names.acme.repository.x' };
+  expect(await streams.main.streams.getMessage(stream, forged)).toBeNull();
+  const { config } = await streams.main.streams.info(stream);
   expect([config.deny_delete, config.deny_purge, config.max_age]).toEqual([true, true, 0]);
 });
 

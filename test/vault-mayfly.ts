@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
 
 const MAIN = join(import.meta.dirname, '..', 'packages', 'cli', 'src', 'main.ts');
 
@@ -16,7 +15,10 @@ export function startMayfly(args: string[], { env = {}, input = '', cwd = workDi
     env: { PATH: process.env['PATH'], XDG_RUNTIME_DIR: runtime, ...env },
     cwd,
   });
-  onTestFinished(() => void child.kill('SIGTERM'));
+  // A test that fails half-way leaves no process behind.
+  const end = () => child.kill('SIGTERM');
+  process.once('exit', end);
+  child.once('close', () => process.off('exit', end));
   const output = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8').on('data', (chunk: string) => {

@@ -72,7 +72,7 @@ async function replyTo(state: State, request: IncomingMessage): Promise<Reply> {
       .map(decodeURIComponent),
     query: url.searchParams,
     token: header('x-vault-token') ?? bearer,
-    namespace: named && `${named}/`,
+    namespace: named === '' ? '' : `${named}/`,
     body: parse(await text(request)),
   };
   if (state.isSealed) return refuse(503, 'Vault is sealed');
@@ -159,10 +159,10 @@ function administer(
 }
 
 function configure({ auths }: Namespace, path: string, body: Record<string, unknown>): Reply {
-  const [, mount = '', role] = /^auth\/(.+?)\/(?:config|role\/([^/]+))$/.exec(path) ?? [];
+  const [, mount = '', role = ''] = /^auth\/(.+?)\/(?:config|role\/([^/]+))$/.exec(path) ?? [];
   const auth = auths.get(mount);
   if (!auth) return refuse(404, `no handler for route "${path}". route entry not found.`);
-  if (role === undefined) auth.config = body as NonNullable<AuthMount['config']>;
+  if (role === '') auth.config = body as NonNullable<AuthMount['config']>;
   else auth.roles.set(role.toLowerCase(), body as Role);
   return { status: 204 };
 }

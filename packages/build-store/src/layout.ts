@@ -45,7 +45,7 @@ export type BuildRecord =
 
 /**
  * Which BUILDS stream and which Redis process the projection was proven for, up to where each consumer had
- * acknowledged when it was, the first sequence that the stream still held, and when (ms by Redis's clock).
+ * acknowledged when it was, the first sequence that the stream still held, and when (ms by Redis's clock; 0: it is not proven).
  */
 export type Mark = {
   stream: string;

@@ -32,14 +32,15 @@ local function clear_bit(lists, seq)
   if redis.call('EXISTS', list) == 1 then redis.call('SETBIT', list, bit, 0) end
 end
 
--- args: attempt, seq, started, deadline, digest, facts, expires, check, member
+-- args: attempt, seq, started, deadline, digest, facts, expires, how long until the first check (ms), member
 local function set_running(keys, args)
   local value = table.concat({'r', args[1], args[2], args[3], args[4], args[5]}, ' ') .. '\\n' .. args[6]
   redis.call('SET', keys[1], value, 'PXAT', args[7])
   local list, bit = bit_of(keys[3], tonumber(args[2]))
   redis.call('SETBIT', list, bit, 1)
   if redis.call('PEXPIREAT', list, args[7], 'NX') == 0 then redis.call('PEXPIREAT', list, args[7], 'GT') end
-  redis.call('ZADD', keys[2], args[8], args[9])
+  local check = math.min(tonumber(args[4]), now() + tonumber(args[8]))
+  redis.call('ZADD', keys[2], string.format('%.0f', check), args[9])
 end
 
 -- KEYS: build, checks, beginning of the names of the status lists. ARGS: see set_running.
@@ -96,18 +97,16 @@ local function build_read(keys)
   return {redis.call('GET', keys[1]), redis.call('GET', keys[2]), time[1], time[2]}
 end
 
--- KEYS: mark, rebuilding. ARGS: owner, whether it is proof, stream, run id, floor of starts, floor of ends, first seq.
--- Writes the mark with the server's time: over one of the same stream and process, or as the owner who has rebuilt.
--- Where the data was lost meanwhile neither is there. Says whether it did.
+-- KEYS: mark, rebuilding. ARGS: owner, since when it is proven (ms by this server's clock; 0: it is not), stream, run id,
+-- floor of starts, floor of ends, first seq. Writes the mark: over one of the same stream and process, or as the owner who
+-- has rebuilt. Where the data was lost meanwhile neither is there. Says whether it did.
 local function mark_write(keys, args)
   local owner = redis.call('GET', keys[2])
   if owner and owner ~= args[1] then return 0 end
   local mark = redis.call('GET', keys[1])
   local same = args[3] .. ' ' .. args[4] .. ' '
   if owner ~= args[1] and (not mark or string.sub(mark, 1, #same) ~= same) then return 0 end
-  local at = '0'
-  if args[2] == '1' then at = string.format('%.0f', now()) end
-  redis.call('SET', keys[1], table.concat(args, ' ', 3) .. ' ' .. at)
+  redis.call('SET', keys[1], table.concat(args, ' ', 3) .. ' ' .. args[2])
   return 1
 end
 

@@ -11,10 +11,11 @@ export type MarkKeeper = {
   /** Gives the mark, and Redis's time (ms). */
   readMark(): Promise<{ mark: Mark | undefined; now: number }>;
   /**
-   * Writes the mark: with Redis's own time where it is proof of freshness, with none where it only says how far the data
-   * is. Does not where another owner is rebuilding, or the data was lost meanwhile; says whether it did.
+   * Writes the mark: proof of freshness as of `at`, Redis's time that was read before JetStream was asked, or with 0 only
+   * how far the data is. A write that a paused Redis does later proves no more than it did. Does not where another owner
+   * is rebuilding, or the data was lost meanwhile; says whether it did.
    */
-  writeMark(owner: string, mark: Omit<Mark, 'at'>, isProof: boolean): Promise<boolean>;
+  writeMark(owner: string, mark: Mark): Promise<boolean>;
   /** Says whether `owner` may rebuild now; the right lasts 15 s, and longer when asked for again. */
   holdRebuild(owner: string): Promise<boolean>;
   /** Gives the right back. */
@@ -41,8 +42,8 @@ export function markKeeper(redis: Redis): MarkKeeper {
       const [text, , seconds, micros] = reply as [string | null, string | null, string, string];
       return { mark: readMark(text), now: Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) };
     },
-    async writeMark(owner, { stream, runId, startsFloor, endsFloor, firstSeq }, isProof) {
-      const args = [owner, isProof ? 1 : 0, stream, runId, startsFloor, endsFloor, firstSeq];
+    async writeMark(owner, { stream, runId, startsFloor, endsFloor, firstSeq, at }) {
+      const args = [owner, at, stream, runId, startsFloor, endsFloor, firstSeq];
       return (await guarded(redis.fcall('mark_write', 2, MARK_KEY, REBUILDING_KEY, ...args))) === 1;
     },
     async holdRebuild(owner) {

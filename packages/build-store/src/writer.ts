@@ -39,11 +39,11 @@ export type BuildName = { source: string; id: string };
 
 /** The one writer of builds. */
 export type BuildWriter = {
-  /** Records a start: until when it is remembered, and when somebody has to look whether it should end (ms). */
+  /** Records a start: until when it is remembered, and how long until somebody has to look whether it should end (ms). */
   start(
     build: AdmittedBuild,
     expiresAt: number,
-    checkAt: number,
+    checkAfterMs: number,
   ): Promise<{ outcome: StartOutcome; replaced: Replaced }>;
   finish(finish: Finish): Promise<{ outcome: FinishOutcome; seq: number; replaced: Replaced }>;
   /**
@@ -64,19 +64,10 @@ export function buildWriter(redis: Redis): BuildWriter {
     return (await guarded(redis.fcall(name, keys.length, ...keys, ...args, checkMember(source, id)))) as T;
   };
   return {
-    async start(build, expiresAt, checkAt) {
+    async start(build, expiresAt, checkAfterMs) {
       const { source, attempt, seq, started_at, deadline, digest } = build;
       const facts = writeFacts(build);
-      const args = [
-        attempt,
-        seq,
-        started_at,
-        deadline,
-        digest,
-        facts,
-        expiresAt,
-        Math.min(checkAt, deadline),
-      ];
+      const args = [attempt, seq, started_at, deadline, digest, facts, expiresAt, checkAfterMs];
       const reply = await onBuild<[StartOutcome, number, number]>(
         'build_start',
         source,

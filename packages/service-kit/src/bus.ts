@@ -91,6 +91,8 @@ type Listening = {
   stream: string;
   consumer: string;
   maxMessages: number;
+  /** Says whether these messages have to wait for others now; asked before each one. */
+  isHeld?(): boolean;
   handle: Handler;
   /** What to do with a message that is not worth another delivery; it is then terminated. */
   reject(message: JsMsg, error: unknown): Promise<void>;
@@ -103,7 +105,7 @@ type Listening = {
  */
 export async function listen(
   { js, closing }: Bus,
-  { stream, consumer: name, maxMessages, handle, reject }: Listening,
+  { stream, consumer: name, maxMessages, isHeld = () => false, handle, reject }: Listening,
   resources: AsyncDisposableStack,
   log: Logger,
 ): Promise<void> {
@@ -122,11 +124,19 @@ export async function listen(
       });
     }
   };
-  const take = (message: JsMsg) => {
-    const work = settle(message).finally(() => inHand.delete(work));
+  let settled = () => {};
+  const take = async (message: JsMsg) => {
+    const work = settle(message).finally(() => {
+      inHand.delete(work);
+      settled();
+    });
     inHand.add(work);
+    if (inHand.size < maxMessages) return;
+    await new Promise<void>((resolve) => {
+      settled = resolve;
+    });
   };
-  const consuming = consumeForEver(consumer, maxMessages, take, stopped.signal, log);
+  const consuming = consumeForEver({ consumer, maxMessages, isHeld, take }, stopped.signal, log);
   resources.defer(async () => {
     stopped.abort();
     await consuming;
@@ -134,26 +144,46 @@ export async function listen(
   });
 }
 
-async function consumeForEver(
-  consumer: Consumer,
-  maxMessages: number,
-  take: (message: JsMsg) => void,
-  stopped: AbortSignal,
-  log: Logger,
-): Promise<void> {
+type Consuming = {
+  consumer: Consumer;
+  maxMessages: number;
+  isHeld(): boolean;
+  /** Begins to handle a message; waits while as many as may be are in hand. */
+  take(message: JsMsg): Promise<void>;
+};
+
+async function consumeForEver(consuming: Consuming, stopped: AbortSignal, log: Logger): Promise<void> {
   while (!stopped.aborted) {
     try {
-      const messages = await consumer.consume({ max_messages: maxMessages, expires: 5000 });
-      const stop = () => messages.stop();
-      stopped.addEventListener('abort', stop, { once: true });
-      for await (const message of messages) take(message);
-      stopped.removeEventListener('abort', stop);
+      while (consuming.isHeld() && !stopped.aborted) await pause(HELD_MS);
+      if (!stopped.aborted) await consumeUntilHeld(consuming, stopped);
     } catch (error) {
       if (!stopped.aborted) log.warn({ err: error }, 'consuming interrupted');
     }
-    if (!stopped.aborted) await pause(500);
+    if (!stopped.aborted && !consuming.isHeld()) await pause(500);
   }
 }
+
+async function consumeUntilHeld(
+  { consumer, maxMessages, isHeld, take }: Consuming,
+  stopped: AbortSignal,
+): Promise<void> {
+  const messages = await consumer.consume({ max_messages: maxMessages, expires: 5000 });
+  const stop = () => messages.stop();
+  stopped.addEventListener('abort', stop, { once: true });
+  try {
+    for await (const message of messages) {
+      await take(message);
+      // What was given to us and not taken is delivered again after a while.
+      if (isHeld()) break;
+    }
+  } finally {
+    stopped.removeEventListener('abort', stop);
+  }
+}
+
+/** How soon it is asked again whether messages that are held may come, ms. */
+const HELD_MS = 50;
 
 /** Longest pause before a message that failed is delivered again, ms: how soon work goes on once what failed is back. */
 const MAX_BACKOFF_MS = 1000;

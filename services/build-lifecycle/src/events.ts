@@ -14,13 +14,18 @@ type Lifecycle = {
   recorder: Recorder;
   /** Throws while the projection cannot be written to. */
   assertPrepared(): void;
+  /** Gives how many ends nobody was given yet. */
+  endsWaiting(): number;
   counter: Counter<'outcome'>;
 };
 
 /** How many events of each kind are in hand at once. */
 const IN_HAND = 256;
 
-/** Consumes BUILDS: starts by one consumer, ends by another, so that a backlog of starts never delays an end. */
+/**
+ * Consumes BUILDS: starts by one consumer, ends by another, so that a backlog of starts never delays an end. While more ends
+ * wait than are in hand at once, starts wait for them.
+ */
 export async function listenToBuilds(
   lifecycle: Lifecycle,
   resources: AsyncDisposableStack,
@@ -43,14 +48,10 @@ export async function listenToBuilds(
     const { error: code, error_description: reason, sha256 } = letter.data;
     log.warn({ eventName: event.eventName, seq: event.seq, code, reason, sha256 }, 'event dead-lettered');
   };
-  for (const consumer of [CONSUMERS.ends, CONSUMERS.starts]) {
-    await listen(
-      bus,
-      { stream: STREAMS.builds, consumer, maxMessages: IN_HAND, handle, reject },
-      resources,
-      log,
-    );
-  }
+  const listening = { stream: STREAMS.builds, maxMessages: IN_HAND, handle, reject };
+  await listen(bus, { ...listening, consumer: CONSUMERS.ends }, resources, log);
+  const isHeld = () => lifecycle.endsWaiting() > IN_HAND;
+  await listen(bus, { ...listening, consumer: CONSUMERS.starts, isHeld }, resources, log);
 }
 
 /** Takes a message of BUILDS; gives the event in it, with its place and time in the stream. */

@@ -23,6 +23,8 @@ export type Freshness = {
 };
 
 const BEAT_MS = 400;
+/** How soon it is tried again where the last proof failed. */
+const RETRY_MS = 100;
 /** How old an end that is not applied may be while the projection still counts as fresh, ms. */
 const MAX_LAG_MS = 2000;
 
@@ -62,7 +64,7 @@ export function keepFresh(projection: Projection, stopping: AbortSignal, log: Lo
       isFresh = await beat().catch(complain);
       if (isFresh) complained = '';
       if (was !== isFresh) log.info({ isFresh }, 'freshness changed');
-      await pause(BEAT_MS, stopping);
+      await pause(isFresh ? BEAT_MS : RETRY_MS, stopping);
     }
   };
   loop().catch((error: unknown) => log.error({ err: error }, 'freshness failed'));
@@ -84,7 +86,7 @@ async function prove(
   const { marks } = projection;
   const read = await marks.readMark();
   const progress = await projection.progress();
-  const { stream, firstSeq, starts, ends, oldestEndAt } = progress;
+  const { stream, firstSeq, starts, ends, oldestEndAt, at } = progress;
   const range = replayRange({ ...held, ...read }, progress);
   if (range) {
     if (!(await marks.holdRebuild(owner))) return { isRebuilt: false, isProof: false };
@@ -92,11 +94,13 @@ async function prove(
     await rebuild(projection, range, owner, log);
   }
   // Data that is complete up to its floors is worth a mark though it is not fresh: it need not be replayed again.
-  const isProof = oldestEndAt === undefined || Date.now() - oldestEndAt <= MAX_LAG_MS;
-  const mark = { stream, runId: held.runId, firstSeq, startsFloor: starts.floor, endsFloor: ends.floor };
-  const isWritten = await marks.writeMark(owner, mark, isProof);
+  const isProof = oldestEndAt === undefined || at - oldestEndAt <= MAX_LAG_MS;
+  const floors = { startsFloor: starts.floor, endsFloor: ends.floor };
+  const mark = { stream, runId: held.runId, firstSeq, ...floors, at: isProof ? read.now : 0 };
+  const isWritten = await marks.writeMark(owner, mark);
   if (range) await marks.releaseRebuild();
-  return { isRebuilt: isWritten, isProof: isProof && isWritten };
+  // The proof of one who rebuilt is as old as the rebuild was long: the next one counts.
+  return { isRebuilt: isWritten, isProof: isProof && isWritten && !range };
 }
 
 async function rebuild(

@@ -19,8 +19,9 @@ import { keepFresh } from './freshness.ts';
 import { heartbeatIntervals } from './heartbeat-policy.ts';
 import { eventRoutes } from './http.ts';
 import { listening } from './listening.ts';
-import { readProgress } from './progress.ts';
+import { readProgress, watchProgress } from './progress.ts';
 import { replay } from './replay.ts';
+import { serverClock } from './server-clock.ts';
 import { sweepBuilds } from './sweep.ts';
 
 const COMMAND_TIMEOUT_MS = 1000;
@@ -39,13 +40,15 @@ await run(
     const jsm = await jetstreamManager(bus.nats, { checkAPI: false, timeout: 2000 });
     const writer = buildWriter(redis);
     const heartbeatMs = heartbeatIntervals(policy);
-    const recording = { writer, retentionMs: buildsRetentionMs(policy), heartbeatMs, now: Date.now };
+    const recording = { writer, retentionMs: buildsRetentionMs(policy), heartbeatMs };
+    const { now, hear } = serverClock(() => performance.now(), Date.now);
+    const { progress, endsWaiting } = watchProgress(() => readProgress(bus.nats, jsm), hear);
     const freshness = keepFresh(
       {
         marks: markKeeper(redis),
         runId,
         connection,
-        progress: () => readProgress(bus.nats, jsm),
+        progress,
         replay: (range, beat) => replay({ js: bus.js, jsm }, { ...recording, policy }, range, beat),
       },
       stopping,
@@ -62,10 +65,11 @@ await run(
     const announce = announcer(bus.js);
     const canHear = () => bus.isConnected() && runId() !== undefined && freshness.isFresh();
     const { listenedMs } = listening(canHear, () => performance.now(), resources);
-    sweepBuilds({ ...recording, announce, listenedMs, isFresh: freshness.isFresh }, resources, log);
+    sweepBuilds({ ...recording, announce, listenedMs, isFresh: freshness.isFresh, now }, resources, log);
     answerCommands(
       {
         ...recording,
+        now,
         nats: bus.nats,
         sources: Object.keys(policy.sources),
         announce,
@@ -74,15 +78,16 @@ await run(
       resources,
       log,
     );
-    const recorder = { ...recording, announce };
+    const recorder = { ...recording, announce, now };
+    const { assertPrepared } = freshness;
     await listenToBuilds(
-      { bus, policy, recorder, assertPrepared: freshness.assertPrepared, counter },
+      { bus, policy, recorder, assertPrepared, endsWaiting, counter },
       resources,
       log,
     );
 
     const http = createHttp(log, config);
-    eventRoutes(http, { js: bus.js, policy, authenticate, now: Date.now });
+    eventRoutes(http, { js: bus.js, policy, authenticate, now });
     resources.defer(() => http.close());
     await http.listen({ host: config.HOST, port: config.PORT });
   },

@@ -1,5 +1,5 @@
 import type { Mark } from '@mayfly/build-store/layout';
-import { FRESH_MS } from '@mayfly/build-store/reader';
+import { isRecent } from '@mayfly/build-store/reader';
 import { CONSUMERS, STREAMS } from '@mayfly/contracts/bus';
 import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -14,6 +14,10 @@ export type Progress = {
   firstSeq: number;
   starts: ConsumerProgress;
   ends: ConsumerProgress;
+  /** How many ends were not delivered yet. */
+  endsWaiting: number;
+  /** The time by JetStream when it said so, ms. */
+  at: number;
   /** When the oldest end that is not acknowledged was stored (ms), undefined where there is none. */
   oldestEndAt: number | undefined;
 };
@@ -29,8 +33,25 @@ export async function readProgress(nats: NatsConnection, jsm: JetStreamManager):
     firstSeq: state.first_seq,
     starts: progressOf(starts, state.last_seq),
     ends: progressOf(ends, state.last_seq),
+    endsWaiting: ends.num_pending,
+    at: timeOf(ends),
     oldestEndAt: isDone(ends) ? undefined : await oldestEndAfter(nats, ends.ack_floor.stream_seq),
   };
+}
+
+/**
+ * Takes what reads how far the consumers are, and who wants to hear JetStream's time; gives the same reader, and how many
+ * ends waited when it last read: until it has, more than anyone can count.
+ */
+export function watchProgress(read: () => Promise<Progress>, hear: (time: number) => void) {
+  let waiting = Number.POSITIVE_INFINITY;
+  const progress = async () => {
+    const got = await read();
+    hear(got.at);
+    waiting = got.endsWaiting;
+    return got;
+  };
+  return { progress, endsWaiting: () => waiting };
 }
 
 /**
@@ -54,13 +75,16 @@ export function replayRange(
 ): ReplayRange | undefined {
   const { starts, ends, firstSeq } = progress;
   const isOurs = mark?.stream === progress.stream;
-  if (isOurs && mark.runId === runId && (isProven || now - mark.at < FRESH_MS)) return undefined;
+  if (isOurs && mark.runId === runId && (isProven || isRecent(mark, now))) return undefined;
   const after = (floor: number) => Math.max(isOurs ? floor + 1 : 0, firstSeq, 1);
   return {
     starts: { from: after(mark?.startsFloor ?? 0), to: starts.delivered },
     ends: { from: after(mark?.endsFloor ?? 0), to: ends.delivered },
   };
 }
+
+/** The server's own time in its answer, which the client's types do not know (nats-server 2.10 and newer). */
+const timeOf = (info: object) => Date.parse((info as { ts: string }).ts);
 
 const isDone = ({ num_pending, num_ack_pending }: ConsumerInfo) => num_pending === 0 && num_ack_pending === 0;
 

@@ -18,11 +18,12 @@ export type Recorder = {
   retentionMs: number;
   /** Gives how long a source's builds may go without a heartbeat, ms; undefined where none are expected. */
   heartbeatMs(source: string): number | undefined;
+  /** The time by JetStream, ms. */
   now(): number;
 };
 
 /** What recording without announcing needs. */
-export type Recording = Omit<Recorder, 'announce'>;
+export type Recording = Omit<Recorder, 'announce' | 'now'>;
 
 /** What became of an event; counted and logged by that name. */
 export type Outcome =
@@ -41,9 +42,9 @@ export async function record(admitted: Admitted, recorder: Recorder): Promise<Ou
 }
 
 /** Records a start and nothing else: what a rebuild does with it. From now on it has a whole interval for its first heartbeat. */
-export function recordRunning(build: AdmittedBuild, { writer, retentionMs, heartbeatMs, now }: Recording) {
-  const checkAt = now() + (heartbeatMs(build.source) ?? Number.POSITIVE_INFINITY);
-  return writer.start(build, build.deadline + retentionMs, checkAt);
+export function recordRunning(build: AdmittedBuild, { writer, retentionMs, heartbeatMs }: Recording) {
+  const checkAfterMs = heartbeatMs(build.source) ?? Number.MAX_SAFE_INTEGER;
+  return writer.start(build, build.deadline + retentionMs, checkAfterMs);
 }
 
 async function recordStart(build: AdmittedBuild, recorder: Recorder): Promise<Outcome> {
