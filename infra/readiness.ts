@@ -20,6 +20,7 @@ export function isRedisUp(port: number): Promise<boolean> {
     };
     socket.setTimeout(1000, () => end(false));
     socket.on('error', () => end(false));
+    socket.on('close', () => end(false));
     socket.on('data', (data) => end(/^(-NOAUTH|\+PONG)/.test(data.toString())));
   });
 }

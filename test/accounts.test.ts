@@ -6,8 +6,7 @@ import { openStreams } from './operator.ts';
 import { isActive } from './relying-party.ts';
 import { type TestSystem, testSystem } from './system.ts';
 
-const VERSIONS =
-  process.env['MAYFLY_TEST_ENGINE'] === 'containers' ? (['2.10'] as const) : (['2.10', '2.15'] as const);
+const VERSIONS = ['2.10', '2.15'] as const;
 
 /** Where a source would like the server to send something, were it let. */
 const ELSEWHERE = [

@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TokenGrant } from '@mayfly/contracts/events';
+import { issuerUrl } from '@mayfly/contracts/issuer-url';
+import { createRemoteJWKSet, type JWTPayload, jwtVerify } from 'jose';
 import { expect } from 'vitest';
+import type { TestSystem } from './system.ts';
 
 const MAIN = fileURLToPath(new URL('../packages/cli/src/main.ts', import.meta.url));
 
@@ -63,4 +66,18 @@ export function grantedEnvironment({ data }: TokenGrant, prefix = 'MAYFLY'): Rec
 /** Arguments by which a step runs a piece of JavaScript. */
 export function script(code: string): string[] {
   return ['--', process.execPath, '-e', code];
+}
+
+/** Gives the claims of a token of `acme` for the API, verified against the key set that is served; it may be over by now. */
+export async function verified(system: TestSystem, token: string): Promise<JWTPayload> {
+  const issuer = issuerUrl(system.baseUrl, 'acme');
+  const keys = createRemoteJWKSet(new URL(`${issuer}/jwks`));
+  return (
+    await jwtVerify(token, keys, {
+      issuer,
+      audience: 'https://api.example.com',
+      typ: 'JWT',
+      clockTolerance: 60,
+    })
+  ).payload;
 }

@@ -36,8 +36,8 @@ beforeAll(async () => {
   await prepareVault();
 });
 afterAll(async () => {
-  await ci?.[Symbol.asyncDispose]();
-  await Promise.all([vault?.[Symbol.asyncDispose](), system?.[Symbol.asyncDispose]()]);
+  await ci[Symbol.asyncDispose]();
+  await Promise.all([vault[Symbol.asyncDispose](), system[Symbol.asyncDispose]()]);
 });
 
 async function prepareVault(namespace?: string): Promise<void> {

@@ -8,7 +8,7 @@ import { type TestSystem, testSystem } from './system.ts';
 let system: TestSystem;
 let ci: Ci;
 beforeAll(async () => {
-  system = await testSystem();
+  system = await testSystem({ replicas: 1 });
   ci = await connectCi(system);
 });
 afterAll(async () => {

@@ -11,7 +11,8 @@ import { type TestSystem, testSystem } from './system.ts';
 let system: TestSystem;
 let ci: Ci;
 beforeAll(async () => {
-  system = await testSystem();
+  // These tests stop a service, or read what its one process logged.
+  system = await testSystem({ replicas: 1 });
   ci = await connectCi(system);
 });
 afterAll(async () => {

@@ -15,7 +15,8 @@ let ci: Ci;
 let grant: TokenGrant;
 let token: string;
 beforeAll(async () => {
-  system = await testSystem();
+  // These tests stop a service, or read what its one process logged.
+  system = await testSystem({ replicas: 1 });
   ci = await connectCi(system);
   await ci.start({ id: 'outage' });
   grant = await ci.heard('outage');

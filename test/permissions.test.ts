@@ -1,4 +1,11 @@
-import { BUCKETS, CONSUMERS, EVENT_NAMES, REBUILD_CONSUMERS, STREAMS } from '@mayfly/contracts/bus';
+import {
+  BUCKETS,
+  CONSUMERS,
+  EVENT_NAMES,
+  NAMES_BUCKET,
+  REBUILD_CONSUMERS,
+  STREAMS,
+} from '@mayfly/contracts/bus';
 import { PERMISSIONS } from '@mayfly/infra/nats/config';
 import { connect, type NatsConnection, PermissionViolationError } from '@nats-io/transport-node';
 import { Redis } from 'ioredis';
@@ -15,7 +22,8 @@ beforeAll(async () => {
 afterAll(() => system[Symbol.asyncDispose]());
 
 const SERVICES = ['build-lifecycle', 'issuer', 'key-manager', 'jwks-publisher', 'operator'];
-const ALL_STREAMS = [...Object.values(STREAMS), ...Object.values(BUCKETS).map((name) => `KV_${name}`)];
+const ALL_BUCKETS = [...Object.values(BUCKETS), NAMES_BUCKET];
+const ALL_STREAMS = [...Object.values(STREAMS), ...ALL_BUCKETS.map((name) => `KV_${name}`)];
 const ALL_CONSUMERS = [...Object.values(CONSUMERS), ...REBUILD_CONSUMERS, 'mine'];
 
 /** Everything that somebody who took a service might try to publish on or listen to. */
@@ -30,7 +38,7 @@ const SUBJECTS = [
     EVENT_NAMES.tokens(source, 'runner'),
     EVENT_NAMES.readKeySet(source),
     EVENT_NAMES.keySetChanged(source),
-    ...Object.values(BUCKETS).map((bucket) => `$KV.${bucket}.${source}`),
+    ...ALL_BUCKETS.map((bucket) => `$KV.${bucket}.${source}`),
   ]),
   EVENT_NAMES.buildRunning,
   EVENT_NAMES.buildFinished,
@@ -40,6 +48,7 @@ const SUBJECTS = [
   EVENT_NAMES.adminBuilds('revoke'),
   EVENT_NAMES.adminDeadLetters('replay'),
   EVENT_NAMES.adminKeys('revoke'),
+  EVENT_NAMES.adminNames('release'),
   ...['INFO', 'STREAM.NAMES', 'ACCOUNT.PURGE', 'META.LEADER.STEPDOWN'].map((verb) => `$JS.API.${verb}`),
   ...ALL_STREAMS.flatMap((stream) => [
     ...['CREATE', 'UPDATE', 'DELETE', 'PURGE', 'INFO', 'SNAPSHOT', 'RESTORE', 'MSG.GET', 'MSG.DELETE'].map(

@@ -10,7 +10,6 @@ import { connectCi, eventually } from './ci.ts';
 import { requestToken } from './relying-party.ts';
 import { testSystem } from './system.ts';
 
-const isContainers = process.env['MAYFLY_TEST_ENGINE'] === 'containers';
 const mainOf = (service: string) =>
   fileURLToPath(new URL(`../services/${service}/src/main.ts`, import.meta.url));
 
@@ -55,7 +54,7 @@ test('two key-managers that start at the same moment on an empty bucket agree on
 
 describe('a service', () => {
   test('is alive, ready and measured on a port of its own, and stops cleanly on SIGTERM with what is in hand finished', async () => {
-    await using system = await testSystem();
+    await using system = await testSystem({ replicas: 1 });
     await using ci = await connectCi(system);
     for (const service of SERVICES) {
       const [live, ready, metrics] = await Promise.all(
@@ -76,6 +75,7 @@ describe('a service', () => {
 
   test('logs no token, no request token and no secret', async () => {
     await using system = await testSystem({
+      replicas: 1,
       environment: Object.fromEntries(SERVICES.map((name) => [name, { LOG_LEVEL: 'debug' }])),
     });
     await using ci = await connectCi(system);
@@ -105,11 +105,11 @@ describe('a service', () => {
   });
 });
 
-test.skipIf(isContainers)('the public listeners speak https where they are given a certificate', async () => {
+test('the public listeners speak https where they are given a certificate', async () => {
   const { certificate, key, dispose } = makeCertificate();
   try {
     const tls = { TLS_CERT_FILE: certificate, TLS_KEY_FILE: key };
-    await using system = await testSystem({ environment: { 'jwks-publisher': tls, issuer: tls } });
+    await using system = await testSystem({ replicas: 1, environment: { 'jwks-publisher': tls, issuer: tls } });
 
     await expect(fetch(`${system.urlOf('jwks-publisher')}/acme/jwks`)).rejects.toThrow();
     const https = system.urlOf('jwks-publisher').replace('http:', 'https:');

@@ -1,4 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Build } from '@mayfly/contracts/build';
 import { issuerUrl } from '@mayfly/contracts/issuer-url';
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose';
@@ -23,13 +27,28 @@ const PROFILES = [
 /** What differs from one token to the next. */
 const OF_THE_MOMENT = ['aud', 'exp', 'iat', 'nbf', 'jti'];
 
+const root = fileURLToPath(new URL('..', import.meta.url));
+/** The profiles as an operator has them who copied one and changed it. */
+const profiles = mkdtempSync(join(tmpdir(), 'mayfly-profiles-'));
+
 let system: TestSystem;
 beforeAll(async () => {
-  const sources = PROFILES.map(([name]) => `  ${name}: { profile: ${name}, audiences: [${API}] }`);
+  cpSync(join(root, 'packages/profiles/profiles'), profiles, { recursive: true });
+  const ours = readFileSync(join(profiles, 'mayfly.yaml'), 'utf8')
+    .replace('name: mayfly', 'name: ours')
+    .replace('  source: source\n', '  source: source\n  team: { from: labels, type: object }\n')
+    .replaceAll("'repo:{repository.id}", "'code:{repository.id}");
+  writeFileSync(join(profiles, 'ours.yaml'), ours);
+  const names = [...PROFILES.map(([name]) => name), 'ours'];
+  const sources = names.map((name) => `  ${name}: { profile: ${name}, audiences: [${API}] }`);
   const policy = `sources:\n${sources.join('\n')}\nrelying_parties:\n  api: { audiences: [${API}] }\n`;
-  system = await testSystem({ policy });
+  const environment = { PROFILES_DIR: profiles };
+  system = await testSystem({ policy, environment: { issuer: environment, 'key-manager': environment } });
 });
-afterAll(() => system[Symbol.asyncDispose]());
+afterAll(async () => {
+  await system[Symbol.asyncDispose]();
+  rmSync(profiles, { recursive: true });
+});
 
 type Golden = { build: Build; ask: { audience: string | string[] }; claims: Record<string, unknown> };
 
@@ -65,6 +84,53 @@ test.for(PROFILES)(
     await eventually(async () => (await isActive(system, token, { source: name })) === false, 'end');
   },
 );
+
+test('a profile that an operator copied and changed is used like those that ship', async () => {
+  await using ci = await connectCi(system, 'ours');
+
+  await ci.start({ id: 'own', build: { labels: { team: 'payments' } } });
+  const token = (await ci.heard('own')).data.id_tokens['API_TOKEN'] as string;
+
+  expect(decodeJwt(token)).toMatchObject({
+    sub: 'code:456789:ref:refs/heads/main',
+    team: { team: 'payments' },
+  });
+  expect(await isActive(system, token, { source: 'ours' })).toBe(true);
+});
+
+test('issuer does not start with a policy or a profile that cannot work, and names every fault with its line', () => {
+  const policy =
+    'sources:\n  a:\n    audiences: [x]\n    subject: team\n  b:\n    audiences: [x]\n    profile: jenkins\n';
+  writeFileSync(join(profiles, 'broken.yaml'), 'name: broken\nsubjects: {}\n');
+
+  expect(startIssuer(policy)).toEqual([
+    1,
+    expect.stringMatching(
+      /^issuer: \S+mayfly\.yaml:4: sources\.a\.subject must be one of default, .*; \S+mayfly\.yaml:7: sources\.b\.profile names no profile that is there\n$/,
+    ),
+  ]);
+  expect(startIssuer(policy.replace('jenkins', 'broken'))).toEqual([
+    1,
+    expect.stringMatching(/^issuer: \S+broken\.yaml:1: must have required properties .*; .*\n$/),
+  ]);
+});
+
+/** Starts issuer alone with a policy; gives its exit code and what it says. */
+function startIssuer(policy: string): [number | null, string] {
+  const secret = join(profiles, 'secret');
+  const file = join(mkdtempSync(join(profiles, 'policy-')), 'mayfly.yaml');
+  writeFileSync(secret, '0'.repeat(64));
+  writeFileSync(file, policy);
+  const env = {
+    ...{ MAYFLY_CONFIG: file, PROFILES_DIR: profiles, BASE_URL: API, PORT: '0', OPS_PORT: '0' },
+    ...{ NATS_URL: 'nats://127.0.0.1:1', NATS_USER: 'issuer', NATS_PASSWORD_FILE: secret },
+    ...{ REDIS_URL: 'redis://127.0.0.1:1', REDIS_USER: 'issuer', REDIS_PASSWORD_FILE: secret },
+    ...{ SOURCES_FILE: secret, REQUEST_TOKEN_KEY_FILE: secret },
+  };
+  const main = join(root, 'services/issuer/src/main.ts');
+  const { status, stderr } = spawnSync(process.execPath, [main], { env, encoding: 'utf8', timeout: 20_000 });
+  return [status, stderr];
+}
 
 /** The build as it is, without the facts of the plain one that a test's build has otherwise. */
 function onlyThose(build: Build): Partial<Build> {

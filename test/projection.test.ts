@@ -84,7 +84,7 @@ describe('a projection that was lost', () => {
     expect(before.length).toBeGreaterThan(2);
   });
 
-  test.skipIf(isContainers)('by a restart without its files is rebuilt too', async () => {
+  test('by a restart without its files is rebuilt too', async () => {
     const pair = await startPair(system, ci, 'empty');
     await operator.config('SET', 'appendonly', 'no');
     await operator.flushall();

@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { issuerUrl } from '@mayfly/contracts/issuer-url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Ci, connectCi } from './ci.ts';
-import { grantedEnvironment, runMayfly } from './exec-mayfly.ts';
+import { grantedEnvironment, runMayfly, script, verified } from './exec-mayfly.ts';
 import { testCertificate } from './sdk-certificate.ts';
 import { AWS, azure, fulcio, GOOGLE } from './sdk-clouds.ts';
 import { type Cloud, type StandIn, startStandIn } from './sdk-stand-in.ts';
@@ -15,7 +15,7 @@ const tls = testCertificate();
 const CLOUDS = { aws: AWS, google: GOOGLE, azure: azure(tls), sigstore: fulcio(tls) };
 const audiences = Object.values(CLOUDS).map(({ audience }) => JSON.stringify(audience));
 /** So short that the file is refreshed while a test waits. */
-const POLICY = `sources: { acme: { audiences: [${audiences}], lifetime: 10s } }`;
+const POLICY = `sources: { acme: { audiences: [https://api.example.com, ${audiences}], lifetime: 10s } }`;
 const STEP = fileURLToPath(new URL('sdk-step.ts', import.meta.url));
 const PROVIDER = GOOGLE.audience.replace('https://iam.googleapis.com/', '');
 
@@ -29,8 +29,8 @@ beforeAll(async () => {
   ci = await connectCi(system);
 });
 afterAll(async () => {
-  await ci?.[Symbol.asyncDispose]();
-  await system?.[Symbol.asyncDispose]();
+  await ci[Symbol.asyncDispose]();
+  await system[Symbol.asyncDispose]();
   rmSync(place, { recursive: true, force: true });
 });
 
@@ -64,11 +64,38 @@ const google = (...more: string[]) => ({
   env: () => ({ GOOGLE_CLOUD_PROJECT: 'stand-in' }),
 });
 
+test.concurrent('a step has its token in $NAME and in $NAME_FILE; the file is refreshed, verifies against the key set, and is gone afterwards', async () => {
+  await ci.start({ id: 'refreshed' });
+  const grant = await ci.heard('refreshed');
+  const seen = join(place, 'seen');
+  const code = `
+    const fs = require('fs'), file = process.env.API_TOKEN_FILE, first = fs.readFileSync(file, 'utf8')
+    if (first !== process.env.API_TOKEN) throw new Error('not the same')
+    const timer = setInterval(() => {
+      const next = fs.readFileSync(file, 'utf8')
+      if (next === first) return
+      clearInterval(timer)
+      fs.writeFileSync(process.argv[1], JSON.stringify({ file, first, next }))
+      console.log('first ' + first + ', next ' + next)
+    }, 20)`;
+
+  const result = await runMayfly(['exec', '--grant', '-', ...script(code), seen], {
+    input: JSON.stringify(grant),
+  });
+
+  expect(result).toMatchObject({ code: 0, stdout: 'first ***, next ***\n', stderr: '' });
+  const { file, first, next } = JSON.parse(readFileSync(seen, 'utf8'));
+  const [one, other] = [await verified(system, first), await verified(system, next)];
+  expect(other.sub).toBe(one.sub);
+  expect(other.jti).not.toBe(one.jti);
+  expect(other.iat).toBeLessThan((one.iat as number) + 10 * 0.8 + 1);
+  expect(() => readFileSync(file)).toThrow(/ENOENT/);
+});
+
 test.concurrent.each<[string, Run]>([
   ["AWS's SDK, by fromTokenFile", { step: 'aws-file', ...aws }],
   ["AWS's SDK, by its default chain", { step: 'aws-chain', ...aws }],
   ["Google's SDK, from a file", { step: 'google-file', ...google() }],
-  ["Google's SDK, by running mayfly", { step: 'google-executable', ...google('--google-executable') }],
   [
     "Azure's SDK",
     {
@@ -83,6 +110,7 @@ test.concurrent.each<[string, Run]>([
       }),
     },
   ],
+  ["Google's SDK, by running mayfly", { step: 'google-executable', ...google('--google-executable') }],
 ])('%s shows a token that verifies by discovery, and after a refresh the next one', async (_, run) => {
   const { stdout, tokens } = await runStep(run);
 

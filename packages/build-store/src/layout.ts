@@ -44,8 +44,9 @@ export type BuildRecord =
   | { state: 'finished'; attempt: number; seq: number; finishedAt: number; reason: string };
 
 /**
- * Which BUILDS stream and which Redis process the projection was proven for, up to where each consumer had
- * acknowledged when it was, the first sequence that the stream still held, and when (ms by Redis's clock; 0: it is not proven).
+ * Which BUILDS stream and which Redis process the projection is complete for, up to where each consumer had acknowledged,
+ * and the first sequence that the stream still held. By Redis's clock (ms): as of when it was proven fresh, 0 where it was
+ * not, and as of when somebody who knows it complete said so.
  */
 export type Mark = {
   stream: string;
@@ -54,6 +55,7 @@ export type Mark = {
   endsFloor: number;
   firstSeq: number;
   at: number;
+  markedAt: number;
 };
 
 /** Takes the facts of an admitted build; gives them as they are stored: one JSON string, without what stands before it. */
@@ -74,24 +76,18 @@ export function readRecord(source: string, text: string): BuildRecord {
   return { state: 'running', ...life, build };
 }
 
+/** Takes a mark; gives what its text is made of, in order, with spaces between. */
+export function markFields(mark: Mark): (string | number)[] {
+  const { stream, runId, startsFloor, endsFloor, firstSeq, at, markedAt } = mark;
+  return [stream, runId, startsFloor, endsFloor, firstSeq, at, markedAt];
+}
+
 /** Takes the text of a mark; gives what it says, or undefined where there is none. */
 export function readMark(text: string | null): Mark | undefined {
-  const parts = text?.split(' ') ?? [];
-  if (parts.length !== 6) return undefined;
-  const [stream, runId, startsFloor, endsFloor, firstSeq, at] = parts as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string,
-  ];
-  return {
-    stream,
-    runId,
-    startsFloor: Number(startsFloor),
-    endsFloor: Number(endsFloor),
-    firstSeq: Number(firstSeq),
-    at: Number(at),
-  };
+  const [stream, runId, ...numbers] = text?.split(' ') ?? [];
+  if (!stream || !runId || numbers.length !== 5) return undefined;
+  const [startsFloor, endsFloor, firstSeq, at, markedAt] = numbers.map(Number) as Numbers;
+  return { stream, runId, startsFloor, endsFloor, firstSeq, at, markedAt };
 }
+
+type Numbers = [number, number, number, number, number];

@@ -97,16 +97,15 @@ local function build_read(keys)
   return {redis.call('GET', keys[1]), redis.call('GET', keys[2]), time[1], time[2]}
 end
 
--- KEYS: mark, rebuilding. ARGS: owner, since when it is proven (ms by this server's clock; 0: it is not), stream, run id,
--- floor of starts, floor of ends, first seq. Writes the mark: over one of the same stream and process, or as the owner who
--- has rebuilt. Where the data was lost meanwhile neither is there. Says whether it did.
+-- KEYS: mark, rebuilding. ARGS: owner, stream, run id, and the rest of the mark. Writes the mark: over one of the same
+-- stream and process, or as the owner who has rebuilt. Where the data was lost meanwhile neither is there. Says whether it did.
 local function mark_write(keys, args)
   local owner = redis.call('GET', keys[2])
   if owner and owner ~= args[1] then return 0 end
   local mark = redis.call('GET', keys[1])
-  local same = args[3] .. ' ' .. args[4] .. ' '
+  local same = args[2] .. ' ' .. args[3] .. ' '
   if owner ~= args[1] and (not mark or string.sub(mark, 1, #same) ~= same) then return 0 end
-  redis.call('SET', keys[1], table.concat(args, ' ', 3) .. ' ' .. args[2])
+  redis.call('SET', keys[1], table.concat(args, ' ', 2))
   return 1
 end
 

@@ -1,7 +1,7 @@
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { Redis } from 'ioredis';
 import { guarded } from './guarded.ts';
-import { CHECKS_KEY, MARK_KEY, type Mark, REBUILDING_KEY, readMark } from './layout.ts';
+import { CHECKS_KEY, MARK_KEY, type Mark, markFields, REBUILDING_KEY, readMark } from './layout.ts';
 import { LIBRARY } from './library.ts';
 
 /** Keeps the mark of freshness, and the right to rebuild what it marks. */
@@ -11,9 +11,9 @@ export type MarkKeeper = {
   /** Gives the mark, and Redis's time (ms). */
   readMark(): Promise<{ mark: Mark | undefined; now: number }>;
   /**
-   * Writes the mark: proof of freshness as of `at`, Redis's time that was read before JetStream was asked, or with 0 only
-   * how far the data is. A write that a paused Redis does later proves no more than it did. Does not where another owner
-   * is rebuilding, or the data was lost meanwhile; says whether it did.
+   * Writes the mark. Its times are Redis's own, read before JetStream was asked: a write that a paused Redis does later
+   * proves no more than it did. Does not where another owner is rebuilding, or the data was lost meanwhile; says whether
+   * it did.
    */
   writeMark(owner: string, mark: Mark): Promise<boolean>;
   /** Says whether `owner` may rebuild now; the right lasts 15 s, and longer when asked for again. */
@@ -42,8 +42,8 @@ export function markKeeper(redis: Redis): MarkKeeper {
       const [text, , seconds, micros] = reply as [string | null, string | null, string, string];
       return { mark: readMark(text), now: Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) };
     },
-    async writeMark(owner, { stream, runId, startsFloor, endsFloor, firstSeq, at }) {
-      const args = [owner, at, stream, runId, startsFloor, endsFloor, firstSeq];
+    async writeMark(owner, mark) {
+      const args = [owner, ...markFields(mark)];
       return (await guarded(redis.fcall('mark_write', 2, MARK_KEY, REBUILDING_KEY, ...args))) === 1;
     },
     async holdRebuild(owner) {

@@ -1,7 +1,7 @@
 import type { BuildReference } from '@mayfly/contracts/build-reference';
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { Redis } from 'ioredis';
-import { type BuildRecord, buildKey, MARK_KEY, type Mark, readMark, readRecord } from './layout.ts';
+import { type BuildRecord, buildKey, MARK_KEY, readMark, readRecord } from './layout.ts';
 
 /** How old the proof of freshness may be, ms by Redis's own clock. */
 export const FRESH_MS = 2000;
@@ -30,7 +30,7 @@ export function buildReader({ redis, runId }: Link): BuildReader {
     const now = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
     const mark = readMark(markText);
     const process = runId();
-    if (!mark || !process || mark.runId !== process || !isRecent(mark, now)) {
+    if (!mark || !process || mark.runId !== process || !isRecent(mark.at, now)) {
       throw new ServiceError('temporarily_unavailable', 'the state of builds is not known just now');
     }
     return { value, now, mark };
@@ -53,8 +53,8 @@ export function buildReader({ redis, runId }: Link): BuildReader {
   };
 }
 
-/** Says whether the proof is recent at `now`, by Redis's clock; one from the future was made before that clock was set back. */
-export function isRecent({ at }: Pick<Mark, 'at'>, now: number): boolean {
+/** Says whether `at` is recent enough to be believed `now`; what is of the future is of before the clock was set back. */
+export function isRecent(at: number, now: number): boolean {
   return Math.abs(now - at) <= FRESH_MS;
 }
 

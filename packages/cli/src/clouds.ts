@@ -6,6 +6,8 @@ export type Cloud = {
   name: string;
   /** Undefined where the SDK runs a command for its token instead of reading a file. */
   audience: string | undefined;
+  /** For how long the SDK goes on with what it has read of the file. */
+  heldSeconds?: number;
   /** Takes the path of the token file, and what writes another file; gives the variables. */
   variables(tokenFile: string, write: (name: string, content: string) => string): Record<string, string>;
 };
@@ -97,6 +99,7 @@ function azure({ options, env }: Setting): Cloud | undefined {
   return {
     name: 'azure',
     audience: chosen ?? 'api://AzureADTokenExchange',
+    heldSeconds: 300,
     variables: (tokenFile) => ({ AZURE_FEDERATED_TOKEN_FILE: tokenFile }),
   };
 }

@@ -4,6 +4,7 @@ import { deadLetters } from './dead-letters.ts';
 import { exec } from './exec.ts';
 import { CommandError, EXIT_CODES } from './exit-codes.ts';
 import { explain } from './explain.ts';
+import { interpolate } from './interpolate.ts';
 import { keys } from './keys.ts';
 import { names } from './names.ts';
 import { token } from './token.ts';
@@ -14,6 +15,7 @@ import { trust } from './trust.ts';
 const COMMANDS: Readonly<Record<string, Command>> = {
   exec,
   token: withInspect(token),
+  interpolate,
   keys,
   builds,
   'dead-letters': deadLetters,

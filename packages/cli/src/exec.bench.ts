@@ -33,14 +33,18 @@ try {
 /** To a pipe, as a CI reads it. Gives how long it took and how long a processor was at work, all processes together, s. */
 function run(args: string[]): { wall: number; work: number } {
   const line = 'TIMEFORMAT="%R %U %S"; time { "$@" | cat > /dev/null; test ${PIPESTATUS[0]} = 0; }';
-  const { status, stderr } = spawnSync('bash', ['--norc', '-c', line, 'bash', process.execPath, MAIN, ...args], {
-    env: {
-      PATH: process.env['PATH'],
-      MAYFLY_ID_TOKEN_REQUEST_URL: issuer.requestUrl,
-      MAYFLY_ID_TOKEN_REQUEST_TOKEN: issuer.requestToken,
+  const { status, stderr } = spawnSync(
+    'bash',
+    ['--norc', '-c', line, 'bash', process.execPath, MAIN, ...args],
+    {
+      env: {
+        PATH: process.env['PATH'],
+        MAYFLY_ID_TOKEN_REQUEST_URL: issuer.requestUrl,
+        MAYFLY_ID_TOKEN_REQUEST_TOKEN: issuer.requestToken,
+      },
+      encoding: 'utf8',
     },
-    encoding: 'utf8',
-  });
+  );
   if (status !== 0) throw new Error(stderr);
   const [wall = 0, user = 0, system = 0] = (stderr.trim().split('\n').at(-1) ?? '').split(' ').map(Number);
   return { wall, work: user + system };

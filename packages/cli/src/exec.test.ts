@@ -1,18 +1,7 @@
-import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { eventually, runMayfly, startMayfly } from './run-in-test.ts';
-import { type StandInIssuer, startStandInIssuer } from './stand-in-issuer.ts';
-
-const NODE = process.execPath;
-
-const script = (code: string) => ['--', NODE, '-e', code];
-
-const given = ({ requestUrl, requestToken }: StandInIssuer) => ({
-  MAYFLY_ID_TOKEN_REQUEST_URL: requestUrl,
-  MAYFLY_ID_TOKEN_REQUEST_TOKEN: requestToken,
-});
+import { eventually, given, runMayfly, script, startMayfly, temporaryDirectory } from './run-in-test.ts';
+import { startStandInIssuer } from './stand-in-issuer.ts';
 
 const printFacts = script(`
   const fs = require('fs'), path = process.env.VAULT_FILE
@@ -55,8 +44,12 @@ test.each(['MAYFLY', 'ACTIONS', 'VELA'])(
       env,
     });
 
-    const one = [issuer.requestUrl, issuer.requestToken.length];
-    expect(JSON.parse(result.stdout)).toEqual([[one, one, one], 3]);
+    const [[one, ...others], parts] = JSON.parse(result.stdout);
+    expect(one).toEqual([
+      expect.stringMatching(/^http:.*\/token\?api-version=1$/),
+      issuer.requestToken.length,
+    ]);
+    expect([others, parts]).toEqual([[one, one], 3]);
     expect(issuer.asked[0]?.searchParams.get('audience')).toBe('https://vault.example');
   },
 );
@@ -73,7 +66,7 @@ test('the file is replaced while the command runs, and the new token is masked t
   const { stdout } = await runMayfly(['exec', '--grant', '-', ...script(code)], { input });
 
   expect(stdout).toBe('new: ***\n');
-  expect(issuer.given).toHaveLength(2);
+  expect(issuer.given.length).toBeGreaterThanOrEqual(2);
 });
 
 test('a refresh is tried again while the issuer cannot answer, and given up when the build is over', async () => {
@@ -95,59 +88,6 @@ test('a refresh is tried again while the issuer cannot answer, and given up when
   expect((await ended).code).toBe(143);
   expect(output.stderr.match(/could not be refreshed/g)).toHaveLength(3);
 }, 30_000);
-
-test('what the user has set under the same name wins, with a warning', async () => {
-  await using issuer = await startStandInIssuer();
-  const env = { ...given(issuer), VAULT: 'my own', AWS_WEB_IDENTITY_TOKEN_FILE: '/my/own' };
-  const code = 'console.log(process.env.VAULT, process.env.AWS_WEB_IDENTITY_TOKEN_FILE)';
-  const args = ['--id-token', 'VAULT=v', '--aws-role', 'arn:aws:iam::1:role/r'];
-
-  const { stdout, stderr } = await runMayfly(['exec', ...args, ...script(code)], { env });
-
-  expect(stdout).toBe('my own /my/own\n');
-  expect(stderr).toContain('mayfly: VAULT is set already and stays as it is');
-  expect(stderr).toContain('mayfly: AWS_WEB_IDENTITY_TOKEN_FILE is set already');
-});
-
-test('the three clouds find what their SDKs read', async () => {
-  await using issuer = await startStandInIssuer();
-  const env = { ...given(issuer), AZURE_CLIENT_ID: 'client', AZURE_TENANT_ID: 'tenant' };
-  const args = ['--aws-role', 'arn:aws:iam::1:role/r', '--google-provider', 'projects/1/p', '--azure'];
-  const code = `
-    const { readFileSync } = require('fs'), e = process.env
-    const google = JSON.parse(readFileSync(e.GOOGLE_APPLICATION_CREDENTIALS))
-    const audience = (file) => JSON.parse(Buffer.from(readFileSync(file, 'utf8').split('.')[1], 'base64')).aud
-    console.log(JSON.stringify({ google, audiences: [e.AWS_WEB_IDENTITY_TOKEN_FILE, google.credential_source.file, e.AZURE_FEDERATED_TOKEN_FILE].map(audience),
-      rest: [e.AWS_ROLE_ARN, e.AWS_ROLE_SESSION_NAME, e.AZURE_CLIENT_ID, e.AZURE_TENANT_ID] }))`;
-
-  const { stdout } = await runMayfly(['exec', ...args, ...script(code)], { env });
-
-  const { google, audiences, rest } = JSON.parse(stdout);
-  expect(audiences).toEqual([
-    'sts.amazonaws.com',
-    'https://iam.googleapis.com/projects/1/p',
-    'api://AzureADTokenExchange',
-  ]);
-  expect(rest).toEqual(['arn:aws:iam::1:role/r', 'mayfly-42', 'client', 'tenant']);
-  expect(google).toMatchObject({
-    type: 'external_account',
-    audience: '//iam.googleapis.com/projects/1/p',
-    subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
-  });
-});
-
-test("the command for Google's SDK prints a token, which is masked before it is printed", async () => {
-  await using issuer = await startStandInIssuer();
-  const args = ['--google-provider', 'projects/1/p', '--google-executable'];
-  const code = `
-    const { command } = JSON.parse(require('fs').readFileSync(process.env.GOOGLE_APPLICATION_CREDENTIALS)).credential_source.executable
-    const answer = JSON.parse(require('child_process').execSync(command))
-    console.log(answer.token_type, answer.success, answer.version, answer.expiration_time > 0, answer.id_token)`;
-
-  const { stdout } = await runMayfly(['exec', ...args, ...script(code)], { env: given(issuer) });
-
-  expect(stdout).toBe('urn:ietf:params:oauth:token-type:jwt true 1 true ***\n');
-});
 
 test('exit code, standard input and arguments pass through', async () => {
   await using issuer = await startStandInIssuer();
@@ -200,7 +140,7 @@ test('a signal before the command runs ends the wait for the issuer', async () =
 
 test('token files are never below the work directory', async () => {
   await using issuer = await startStandInIssuer();
-  const cwd = mkdtempSync(join(tmpdir(), 'work-'));
+  const cwd = temporaryDirectory();
   const env = { ...given(issuer), XDG_RUNTIME_DIR: cwd, TMPDIR: cwd };
 
   const { stdout } = await runMayfly(
@@ -210,174 +150,4 @@ test('token files are never below the work directory', async () => {
 
   expect(stdout).toMatch(/^\/dev\/shm\/mayfly-/);
   expect(readdirSync(cwd)).toEqual([]);
-});
-
-test('tokens and named secrets are masked in output and errors, and a prompt is shown at once', async () => {
-  await using issuer = await startStandInIssuer();
-  const env = { ...given(issuer), DB_PASSWORD: 'correct horse battery staple' };
-  const code = `
-    process.stderr.write(Buffer.from(process.env.VAULT).toString('base64') + '\\n')
-    process.stdout.write(process.env.DB_PASSWORD + ' ' + process.env.MAYFLY_ID_TOKEN_REQUEST_TOKEN + ' ' + process.env.VAULT.slice(0, 40))
-    process.stdout.write(process.env.VAULT.slice(40) + '\\nName? ')
-    process.stdin.on('data', () => process.exit())`;
-  const args = ['exec', '--id-token', 'VAULT=v', '--mask', 'DB_PASSWORD', ...script(code)];
-  const { child, output, ended } = startMayfly(args, { env });
-
-  await eventually(() => output.stdout.endsWith('Name? '));
-  child.stdin.end('x');
-
-  expect(await ended).toMatchObject({ stdout: '*** *** ***\nName? ' });
-  expect(output.stderr).toMatch(/^\*\*\*=*\n$/);
-});
-
-test.each([
-  ['spaced out', "process.env.VAULT.split('').join(' ')"],
-  ['compressed with gzip', "require('zlib').gzipSync(process.env.VAULT).toString('base64')"],
-  [
-    'base64 three times or more',
-    '[1, 2, 3].reduce((text) => Buffer.from(text).toString("base64"), process.env.VAULT)',
-  ],
-  [
-    'a hex dump',
-    "require('child_process').execSync('od -A x -t x1', { input: process.env.VAULT }).toString()",
-  ],
-])(
-  'a token that stands in the output %s is reported within a second, while the step runs',
-  async (form, expression) => {
-    await using issuer = await startStandInIssuer();
-    const { child, output, ended } = startMayfly(
-      ['exec', '--id-token', 'VAULT=v', ...script(`console.log(${expression}); setInterval(() => {}, 1000)`)],
-      { env: given(issuer) },
-    );
-    await eventually(() => output.stdout.length > 0);
-    const shown = Date.now();
-    await eventually(() => issuer.leaks.length > 0);
-
-    expect(Date.now() - shown).toBeLessThan(1_000);
-    child.kill('SIGTERM');
-    await ended;
-    expect(issuer.leaks).toEqual([`found in the output, ${form}`]);
-    expect(output.stderr).toContain(form);
-  },
-);
-
-test('ordinary output, compressed and encoded, is no leak', async () => {
-  await using issuer = await startStandInIssuer();
-  const code = `
-    const text = 'some ordinary text. '.repeat(500)
-    console.log(text.split('').join(' '), require('zlib').gzipSync(text).toString('base64'), [1,2,3].reduce((t) => Buffer.from(t).toString('base64'), text))`;
-
-  const { code: exit, stderr } = await runMayfly(['exec', '--id-token', 'V=v', ...script(code)], {
-    env: given(issuer),
-  });
-
-  expect({ exit, stderr, leaks: issuer.leaks }).toEqual({ exit: 0, stderr: '', leaks: [] });
-});
-
-async function goneIssuer(): Promise<StandInIssuer> {
-  await using issuer = await startStandInIssuer();
-  return issuer;
-}
-
-const FAULTS: [string, string[], (issuer: StandInIssuer) => object | Promise<object>, number, RegExp][] = [
-  ['no grant', ['--', 'true'], () => ({}), 3, /^mayfly: no grant: let the build declare id_tokens.*\n$/],
-  [
-    'half a grant',
-    ['--', 'true'],
-    () => ({ VELA_ID_TOKEN_REQUEST_URL: 'http://x?' }),
-    3,
-    /VELA_ID_TOKEN_REQUEST_TOKEN is not set/,
-  ],
-  ['no command', [], given, 2, /no command/],
-  ['an unknown option', ['--frob', '--', 'true'], given, 2, /--frob.*see mayfly exec --help/],
-  [
-    'a short secret',
-    ['--mask', 'PIN', '--', 'true'],
-    (issuer) => ({ ...given(issuer), PIN: '1234567' }),
-    6,
-    /fewer than 8/,
-  ],
-  ['a command that is not there', ['--', '/no/such'], given, 127, /\/no\/such is not there/],
-  [
-    'a refused audience',
-    ['--id-token', 'V=forbidden', '--', 'true'],
-    given,
-    4,
-    /invalid_target.*mayfly\.yaml/,
-  ],
-  [
-    'a wrong request token',
-    ['--id-token', 'V=v', '--', 'true'],
-    (issuer) => ({ ...given(issuer), MAYFLY_ID_TOKEN_REQUEST_TOKEN: 'not the right one' }),
-    4,
-    /start a new build/,
-  ],
-  [
-    'nobody at the address',
-    ['--timeout', '0', '--id-token', 'V=v', '--', 'true'],
-    async () => ({ ...given(await goneIssuer()) }),
-    5,
-    /cannot be reached \(ECONNREFUSED\)/,
-  ],
-];
-
-test.each(FAULTS)(
-  '%s is told in one line, with an exit code of its own, and nothing is left behind',
-  async (_, args, env, code, line) => {
-    await using issuer = await startStandInIssuer();
-
-    const result = await runMayfly(['exec', ...args], {
-      env: (await env(issuer)) as Record<string, string>,
-    });
-
-    expect(result).toMatchObject({ code, stdout: '' });
-    expect(result.stderr).toMatch(line);
-    expect(result.stderr.trimEnd().split('\n')).toHaveLength(1);
-    expect(result.stderr).not.toContain(issuer.requestToken);
-    expect(readdirSync(result.runtimeDirectory)).toEqual([]);
-  },
-);
-
-test('a grant that has expired, is cut short or is something else is refused without being quoted', async () => {
-  await using issuer = await startStandInIssuer();
-  const whole = JSON.stringify(issuer.grant({ VAULT: 'v' }));
-  const file = join(mkdtempSync(join(tmpdir(), 'grant-')), 'grant.json');
-  for (const [text, line] of [
-    [JSON.stringify(issuer.grant({ VAULT: 'v' }, 1_000)), /expired with its build: start a new build/],
-    [whole.slice(0, -20), /it is not JSON/],
-    [whole.replace('id_token_request_url', 'url'), /not what an issuer grants/],
-  ] as const) {
-    writeFileSync(file, text);
-
-    const { code, stderr } = await runMayfly(['exec', '--grant', file, '--', 'true']);
-
-    expect(code).toBe(3);
-    expect(stderr).toMatch(line);
-    expect(issuer.given.some((token) => stderr.includes(token.slice(-20)))).toBe(false);
-    expect(stderr).not.toContain(issuer.requestToken);
-  }
-});
-
-test('every variable that is set is named in the help', async () => {
-  await using issuer = await startStandInIssuer();
-  const args = [
-    '--aws-role',
-    'r',
-    '--google-provider',
-    'p',
-    '--google-executable',
-    '--azure',
-    ...script('console.log(Object.keys(process.env).join())'),
-  ];
-
-  const before = ['PATH', 'XDG_RUNTIME_DIR', ...Object.keys(given(issuer))];
-  const { stdout } = await runMayfly(['exec', ...args], { env: given(issuer) });
-  const { stdout: help } = await runMayfly(['exec', '--help']);
-
-  const added = stdout
-    .trim()
-    .split(',')
-    .filter((name) => !before.includes(name));
-  expect(added.length).toBeGreaterThan(8);
-  expect(added.filter((name) => !help.includes(name))).toEqual([]);
 });

@@ -1,4 +1,4 @@
-import { type Document, isMap, isScalar, isSeq, type Scalar, visit } from 'yaml';
+import { type Document, isMap, isScalar, isSeq, type Node, type Scalar, visit } from 'yaml';
 import { type Reference, referencesIn, substitute } from './interpolate-text.ts';
 import type { VarSource } from './var-source.ts';
 import type { Resolver } from './var-source-resolve.ts';
@@ -9,27 +9,32 @@ export async function interpolateDocument(document: Document, resolve: Resolver)
   for (const { text, reference } of referencesOf(document)) {
     if (!values.has(text)) values.set(text, await resolve(reference));
   }
-  const valueOf = ({ text }: Reference) => values.get(text);
+  // What was put in is not looked into: a secret may hold what looks like a reference.
+  const made = new WeakSet<Node>();
   visit(document, {
-    Scalar(_key, node) {
-      if (typeof node.value !== 'string' || referencesIn(node.value).length === 0) return undefined;
-      const value = substitute(node.value, valueOf);
-      if (typeof value === 'string') return void (node.value = value);
-      // What was just put in is not looked at again.
-      return value === undefined ? undefined : replaceBy(node, document.createNode(value));
+    Node(_key, node) {
+      if (made.has(node)) return visit.SKIP;
+      const next = isScalar(node) ? replacement(node, document, values) : undefined;
+      if (next) made.add(next);
+      return next;
     },
   });
 }
 
-function replaceBy(old: Scalar, node: ReturnType<Document['createNode']>) {
-  const { comment, commentBefore, spaceBefore } = old;
-  Object.assign(node, { comment, commentBefore, spaceBefore });
-  return replaced(node);
-}
-
-/** `visit` goes into a node that it is given; a value that itself looks like a reference is not to be one. */
-function replaced<T>(node: T): T {
-  return node;
+/** Takes a scalar; gives what stands in its place, or undefined where nothing in it is to be replaced. */
+function replacement(
+  node: Scalar,
+  document: Document,
+  values: ReadonlyMap<string, unknown>,
+): Node | undefined {
+  if (typeof node.value !== 'string') return undefined;
+  const value = substitute(node.value, ({ text }) => values.get(text));
+  if (value === undefined || value === node.value) return undefined;
+  const next = document.createNode(value) as Node;
+  const { anchor, type, comment, commentBefore, spaceBefore } = node;
+  Object.assign(next, { comment, commentBefore, spaceBefore, ...(anchor ? { anchor } : {}) });
+  if (isScalar(next) && type) next.type = type;
+  return next;
 }
 
 function referencesOf(document: Document): { text: string; reference: Reference }[] {

@@ -14,12 +14,12 @@ export function referencesIn(text: string): Reference[] {
 }
 
 /** Takes a text and what its references stand for; one that is the whole text keeps the type of its value. */
-export function substitute(text: string, valueOf: (reference: Reference) => unknown): unknown {
+export function substitute(text: string, meaningOf: (reference: Reference) => unknown): unknown {
   const references = referencesIn(text);
   const [only] = references;
-  if (only && text === `((${only.text}))`) return valueOf(only);
+  if (only && text === `((${only.text}))`) return meaningOf(only);
   return text.replace(REFERENCE, (whole, inner: string) => {
-    const value = valueOf(parseReference(inner));
+    const value = meaningOf(parseReference(inner));
     if (value === undefined) return whole;
     if (typeof value === 'string' || typeof value === 'number') return String(value);
     throw new CommandError('configuration', `${whole} stands within a text and is neither text nor a number`);
@@ -33,7 +33,8 @@ function parseReference(text: string): Reference {
   if (source === undefined && segments.length === 2 && segments[0] === '')
     return { text, source, path: `.${segments[1]}`, fields: [] };
   const [path = '', ...fields] = segments;
-  if (segments.includes('')) throw new CommandError('configuration', `((${text})) names nothing: a part of it is empty`);
+  if (segments.includes(''))
+    throw new CommandError('configuration', `((${text})) names nothing: a part of it is empty`);
   return { text, source, path, fields };
 }
 

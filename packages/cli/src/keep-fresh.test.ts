@@ -25,6 +25,16 @@ test('a token is replaced before 80 % of its life, whatever chance says and when
   );
 });
 
+test('a token that is held for five minutes is replaced before one that was read last can end, if it lives for ten', () => {
+  const at = { now: () => 0, random: () => 1 };
+  const due = (life: number) => untilDue(testTokenFor(0, life), at, 300) / 1000;
+
+  expect(due(600)).toBe(270);
+  expect(due(900)).toBe(570);
+  expect(due(3600)).toBe(3600 * 0.75);
+  expect(due(300)).toBe(300 * 0.75);
+});
+
 test('a clock that is far ahead of the issuer does not make us ask without end', async () => {
   const stopped = new AbortController();
   let asked = 0;

@@ -4,7 +4,13 @@ import type { IssuedToken, TokenRequest } from './issuer.ts';
 import { readClaims } from './jwt-claims.ts';
 
 /** A token in a file, that is replaced before it is old. */
-export type KeptToken = { name: string; audiences: readonly string[]; token: string };
+export type KeptToken = {
+  name: string;
+  audiences: readonly string[];
+  token: string;
+  /** For how long it is used after it was read: it is replaced that much before its end, if it lives long enough. */
+  heldSeconds?: number;
+};
 
 /** What keeping fresh needs; time and chance come in as arguments. */
 export type Keeper = {
@@ -20,17 +26,24 @@ export type Keeper = {
 /** A token is replaced when this much of its life is over, and a bit that chance decides. */
 const REPLACED_AFTER = 0.6;
 const REPLACED_SPREAD = 0.15;
+/** Where somebody holds on to it: not so soon that we would ask without end, and with time to fetch the next one. */
+const REPLACED_AT_SOONEST = 0.2;
+const REPLACED_BEFORE_MS = 30_000;
 const LONGEST_WAIT_MS = 30_000;
 
 /** Keeps one token fresh until the signal, or until its issuer says no. */
 export async function keepFresh(first: KeptToken, keeper: Keeper): Promise<void> {
-  let waitMs = untilDue(first.token, keeper);
+  const { heldSeconds = 0 } = first;
+  let waitMs = untilDue(first.token, keeper, heldSeconds);
   let failures = 0;
   while (await waited(waitMs, keeper.signal)) {
     const result = await replaceOnce(first, keeper);
     if (result === 'over') return;
     failures = result === 'failed' ? failures + 1 : 0;
-    waitMs = result === 'failed' ? backOff(failures, keeper.random()) : ageToReplace(result, keeper.random());
+    waitMs =
+      result === 'failed'
+        ? backOff(failures, keeper.random())
+        : ageToReplace(result, keeper.random(), heldSeconds);
   }
 }
 
@@ -54,16 +67,23 @@ async function replaceOnce(
 }
 
 /** How long until a token that may have been issued a while ago is to be replaced, ms. */
-export function untilDue(token: string, { now, random }: Pick<Keeper, 'now' | 'random'>): number {
+export function untilDue(
+  token: string,
+  { now, random }: Pick<Keeper, 'now' | 'random'>,
+  heldSeconds = 0,
+): number {
   const claims = readClaims(token);
   if (!claims) return 0;
-  const ageMs = ageToReplace(claims, random());
+  const ageMs = ageToReplace(claims, random(), heldSeconds);
   return Math.max(0, Math.min(ageMs, claims.issuedAt * 1000 + ageMs - now()));
 }
 
 /** Counted from when it came, for our clock may not be the issuer's. */
-function ageToReplace({ issuedAt, expiresAt }: Replaced, chance: number): number {
-  return Math.max(1, expiresAt - issuedAt) * 1000 * (REPLACED_AFTER + REPLACED_SPREAD * chance);
+function ageToReplace({ issuedAt, expiresAt }: Replaced, chance: number, heldSeconds: number): number {
+  const lifeMs = Math.max(1, expiresAt - issuedAt) * 1000;
+  const usual = lifeMs * (REPLACED_AFTER + REPLACED_SPREAD * chance);
+  const latest = lifeMs - heldSeconds * 1000 - REPLACED_BEFORE_MS;
+  return latest < lifeMs * REPLACED_AT_SOONEST ? usual : Math.min(usual, latest);
 }
 
 function backOff(failures: number, chance: number): number {

@@ -8,7 +8,7 @@ export function refusal(
 ): CommandError {
   const code = typeof body?.['error'] === 'string' ? printable(body['error'], 64) : `status ${status}`;
   const told =
-    typeof body?.['error_description'] === 'string' ? printable(body['error_description'], 200) : '';
+    typeof body?.['error_description'] === 'string' ? printable(body['error_description'], 500) : '';
   const said = `${code}${told && `: ${told}`}`;
   if (status >= 500 || status === 429) {
     return new CommandError(
@@ -27,7 +27,7 @@ export function refusal(
 function remedy(status: number, code: string): string {
   if (code === 'invalid_target')
     return 'ask for an audience that mayfly.yaml allows this source, or have it allowed';
-  if (code === 'access_denied') return 'let the build declare id_tokens';
+  if (code === 'access_denied') return 'a build that declares no id_tokens gets none; otherwise ask an operator';
   if (status === 401) return 'the build has finished, or this is not its request token; start a new build';
   if (status === 404 || status === 405 || status < 400) return 'check the address in the grant';
   return 'ask for what mayfly.yaml allows this source';

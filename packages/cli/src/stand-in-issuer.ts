@@ -15,7 +15,14 @@ export type StandInIssuer = AsyncDisposable & {
   /** The reason of every leak that was reported. */
   leaks: string[];
   /** What tests change while it runs. */
-  state: { isFinished: boolean; refusesNext: number; lifetimeSeconds: number; forbiddenAudience: string };
+  state: {
+    isFinished: boolean;
+    refusesNext: number;
+    lifetimeSeconds: number;
+    forbiddenAudience: string;
+    /** In place of a token. */
+    answers?: object;
+  };
   /** A grant with a token for each of these variables. */
   grant(audiences?: Record<string, string>, deadline?: number): Record<string, unknown>;
 };
@@ -104,6 +111,7 @@ async function answer(
   if (audience === issuer.state.forbiddenAudience) {
     return void send(400, { error: 'invalid_target', error_description: 'audience is not allowed' });
   }
+  if (issuer.state.answers) return void send(200, issuer.state.answers);
   const { token, expires_at } = give(issuer, audience);
   send(200, { value: token, token, expires_at });
 }

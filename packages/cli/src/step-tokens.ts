@@ -44,11 +44,15 @@ export async function stepTokens({ grant, idTokens, clouds, issuer, now }: Wante
     ...clouds.flatMap((cloud) =>
       cloud.audience === undefined
         ? []
-        : [{ name: cloudFile(cloud), audience: cloud.audience, isVariable: false }],
+        : [{ ...held(cloud), name: cloudFile(cloud), audience: cloud.audience, isVariable: false }],
     ),
-  ].map(async ({ name, audience, isVariable }): Promise<StepToken> => {
+  ].map(async ({ audience, ...rest }): Promise<StepToken> => {
     const audiences = [audience];
-    return { name, audiences, isVariable, token: (await issuer.issue({ audiences })).token };
+    return { ...rest, audiences, token: (await issuer.issue({ audiences })).token };
   });
   return await Promise.all([...granted, ...asked]);
+}
+
+function held({ heldSeconds }: Cloud): Pick<KeptToken, 'heldSeconds'> {
+  return heldSeconds === undefined ? {} : { heldSeconds };
 }

@@ -32,19 +32,20 @@ export async function runInspect(
   }
   return await told(async () => {
     const given = await readToken(positionals, values.file, surroundings);
+    const token = given.trim().replace(/^Bearer\s+/i, '');
     const now = Math.floor(Date.now() / 1000);
     const inspected = inspectToken(given, { now, issuer: values.issuer });
     const credentials = await readCredentials(values, surroundings);
     const answer = values.issuer
       ? await askIssuer({
-          token: given.trim(),
+          token,
           inspected,
           issuer: values.issuer,
           credentials,
           timeoutMs: parseSeconds(values.timeout ?? '15') * 1000,
         })
       : undefined;
-    const why = answer && (await reasonsFor(answer, given.trim(), inspected, values, now, surroundings));
+    const why = answer && (await reasonsFor(answer, token, inspected, values, now, surroundings));
     const shown = { ...inspected, ...(answer && { issuer: { ...answer, ...(why && { why }) } }) };
     surroundings.stdout.write(
       values.json ? `${JSON.stringify(shown, undefined, 2)}\n` : inspectedText(shown, now),

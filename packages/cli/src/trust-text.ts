@@ -1,4 +1,5 @@
 import type { MadeTrust } from '@mayfly/trust/make-trust';
+import { otherSubject } from '@mayfly/trust/subject-fit';
 import { section } from './explain-text.ts';
 import { printable } from './trust-inputs.ts';
 
@@ -13,7 +14,10 @@ export function trustText({ kind, trust, checked }: MadeTrust): string {
       ({ claim, value }) => `  and, as far as the relying party sees it, ${claim} ${printable(value)}`,
     ),
     ...section('Tried, and refused', listed(named('refused'))),
-    ...section('Tried, and ADMITTED TOO: nothing that the relying party sees tells them apart', listed(also)),
+    ...section(
+      'Tried, and ADMITTED TOO: nothing that the relying party sees tells them apart',
+      also.length === 0 ? [] : [...listed(also), `      next: ${otherSubject(kind)}`],
+    ),
     ...section('Gets no token', listed(named('gets no token'))),
     ...section(
       'What would widen it',

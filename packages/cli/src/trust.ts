@@ -34,7 +34,8 @@ Options
 Names of what is there already
   --account, --role       aws: the account's number, the role's name. gcp: --account is the service account
   --project, --pool, --provider
-                          gcp: number of the project, pool and provider. azure: --project is the app's id
+                          gcp: number of the project, pool and provider
+  --app                   azure: the app's id
   --role, --mount, --policies
                           vault: the role, where the JWT login is mounted, and the policies, with commas
   --name                  azure, sigstore, octo-sts: what the credential, provider or policy is called

@@ -6,7 +6,15 @@ export type IdTokenWish = { request: TokenRequest; algorithm: string | undefined
 
 const SCOPES = ['team', 'pipeline', 'instance', 'job'];
 const ALGORITHMS = ['RS256', 'ES256'];
-const SECONDS: Readonly<Record<string, number>> = { h: 3600, m: 60, s: 1, ms: 0.001, us: 1e-6, µs: 1e-6, ns: 1e-9 };
+const SECONDS: Readonly<Record<string, number>> = {
+  h: 3600,
+  m: 60,
+  s: 1,
+  ms: 0.001,
+  us: 1e-6,
+  µs: 1e-6,
+  ns: 1e-9,
+};
 
 /** Reads the config of an `idtoken` source. */
 export function readIdToken(source: VarSource): IdTokenWish {
@@ -24,9 +32,13 @@ export function readIdToken(source: VarSource): IdTokenWish {
 /** Takes a token and what was wished; throws where it is signed otherwise, for policy decides by audience. */
 export function checkAlgorithm(token: string, algorithm: string | undefined, name: string): void {
   if (algorithm === undefined) return;
-  const { alg } = JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()) as { alg?: string };
+  const { alg } = JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()) as {
+    alg?: string;
+  };
   if (alg === algorithm) return;
-  throw wrong(`the var_source ${name} asks for ${algorithm} and the issuer signs this audience with ${alg}: set algorithms in mayfly.yaml`);
+  throw wrong(
+    `the var_source ${name} asks for ${algorithm} and the issuer signs this audience with ${alg}: set algorithms in mayfly.yaml`,
+  );
 }
 
 function oneOf(source: VarSource, key: string, allowed: string[]): string | undefined {

@@ -33,8 +33,11 @@ function filled(template: string, values: Record<string, string | undefined>, so
   const names = [...template.matchAll(NAME)].map(([, name]) => name as string);
   const unknown = names.find((name) => !Object.hasOwn(values, name));
   if (unknown !== undefined || /\{\{|\}\}/.test(template.replace(NAME, '')))
-    throw wrong(`the template ${template} of the var_source ${source} may name .Team, .Pipeline and .Secret only`);
-  if (!names.includes('Secret')) throw wrong(`the template ${template} of the var_source ${source} names no .Secret`);
+    throw wrong(
+      `the template ${template} of the var_source ${source} may name .Team, .Pipeline and .Secret only`,
+    );
+  if (!names.includes('Secret'))
+    throw wrong(`the template ${template} of the var_source ${source} names no .Secret`);
   if (names.some((name) => values[name] === undefined)) return [];
   return [template.replace(NAME, (_, name: string) => values[name] as string)];
 }

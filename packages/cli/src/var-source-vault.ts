@@ -1,6 +1,4 @@
-import { CommandError } from './exit-codes.ts';
 import { textOf, type VarSource, wrong } from './var-source.ts';
-import { lookupPaths, type Whose } from './var-source-lookup.ts';
 import type { VaultLogin, VaultSession } from './vault.ts';
 
 /** Where a `vault` source logs in, without the token that it shows. */
@@ -15,10 +13,12 @@ export type VaultSource = Pick<VaultLogin, 'url' | 'namespace' | 'authPath' | 'r
 export function readVault(source: VarSource): VaultSource {
   const url = textOf(source, 'url');
   if (!url) throw wrong(`the var_source ${source.name} has no url`);
-  if (source.config['auth_type'] !== 'jwt') throw wrong(`auth_type of the var_source ${source.name} should be jwt`);
+  if (source.config['auth_type'] !== 'jwt')
+    throw wrong(`auth_type of the var_source ${source.name} should be jwt`);
   const { role, jwt, ...others } = paramsOf(source);
   const [other] = Object.keys(others);
-  if (other !== undefined) throw wrong(`auth_params of the var_source ${source.name} says ${other}: role and jwt are known`);
+  if (other !== undefined)
+    throw wrong(`auth_params of the var_source ${source.name} says ${other}: role and jwt are known`);
   return {
     ...{ url, jwt, namespace: textOf(source, 'namespace'), authPath: textOf(source, 'auth_path') },
     role: textOf(source, 'auth_role') ?? role,
@@ -28,25 +28,26 @@ export function readVault(source: VarSource): VaultSource {
 
 function paramsOf({ name, config }: VarSource): Partial<Record<string, string>> {
   const params = config['auth_params'] ?? {};
-  const isTexts = typeof params === 'object' && Object.values(params).every((value) => typeof value === 'string');
-  if (!isTexts || Array.isArray(params)) throw wrong(`auth_params of the var_source ${name} is no map of texts`);
+  const isTexts =
+    typeof params === 'object' && Object.values(params).every((value) => typeof value === 'string');
+  if (!isTexts || Array.isArray(params))
+    throw wrong(`auth_params of the var_source ${name} is no map of texts`);
   return params as Partial<Record<string, string>>;
 }
 
-/** Reads a secret where the source's templates say it may be; its `value` where it has one, else all of it. */
+/** Reads a secret at the first of `paths` that has it; its `value` where it has one, else all of it. */
 export async function findSecret(
   session: VaultSession,
-  source: VarSource,
+  source: string,
   secret: string,
-  whose: Whose,
+  paths: readonly string[],
 ): Promise<unknown> {
-  const paths = lookupPaths(source, secret, whose);
   for (const path of paths) {
     const data = await session.read(path);
     if (data) return Object.hasOwn(data, 'value') ? data['value'] : data;
   }
-  throw new CommandError(
-    'configuration',
-    `there is no secret ${JSON.stringify(secret)} in ${source.name}, or none that it may read (${paths.join(', ')})`,
+  const where = paths.join(', ');
+  throw wrong(
+    `there is no secret ${JSON.stringify(secret)} in ${source}, or none that it may read (${where})`,
   );
 }

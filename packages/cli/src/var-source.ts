@@ -41,7 +41,9 @@ function readVarSource(declared: unknown, index: number): VarSource {
 function checkKeys(name: string, config: YamlMap, keys: readonly string[]): YamlMap {
   const other = Object.keys(config).find((key) => !keys.includes(key));
   if (other === undefined) return config;
-  const instead = /^(ca_cert|client_cert|insecure)/.test(other) ? ': name the certificate in NODE_EXTRA_CA_CERTS' : '';
+  const instead = /^(ca_cert|client_cert|insecure)/.test(other)
+    ? ': name the certificate in NODE_EXTRA_CA_CERTS'
+    : '';
   throw wrong(`the var_source ${name} says ${other}, which is not known${instead}`);
 }
 

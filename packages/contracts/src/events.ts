@@ -5,16 +5,11 @@ import { BuildId, ReplyName, SourceName, VariableName } from './names.ts';
 
 const closed = { additionalProperties: false };
 
+const Audience = Type.String({ minLength: 1, maxLength: 255 });
+const Audiences = Type.Array(Audience, { minItems: 1, maxItems: 10 });
+
 /** One declared token: GitLab's `id_tokens` entry. */
-export const DeclaredToken = Type.Object(
-  {
-    aud: Type.Union([
-      Type.String({ minLength: 1, maxLength: 255 }),
-      Type.Array(Type.String({ minLength: 1, maxLength: 255 }), { minItems: 1, maxItems: 10 }),
-    ]),
-  },
-  closed,
-);
+export const DeclaredToken = Type.Object({ aud: Type.Union([Audience, Audiences]) }, closed);
 
 /** What a build declares: environment variable → token. An empty object asks for a grant without a token. */
 export const DeclaredTokens = Type.Record(VariableName, DeclaredToken, { maxProperties: 20, ...closed });

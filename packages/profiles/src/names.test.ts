@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import type { Build } from '@mayfly/contracts/build';
 import type { SourcePolicy } from '@mayfly/contracts/policy';
 import { expect, test } from 'vitest';
+import { compileProfile } from './compile.ts';
 import { namesOf, watchedNames } from './names.ts';
 import { PROFILES_DIR, readProfile } from './read.ts';
 import { admit } from './testing.ts';
@@ -36,6 +38,16 @@ test.each([
 test('a pipeline is watched only where a subject that may be had is made of its name without its id', async () => {
   expect(await said('buildkite', build, { subject: 'pipeline_id' })).toEqual(['organization octo 3']);
   expect(await said('mayfly')).not.toContain('pipeline octo/release 12');
+});
+
+test('a pipeline whose id stands beside its name in the subject is not watched', () => {
+  const text = readFileSync(`${PROFILES_DIR}concourse.yaml`, 'utf8').replaceAll(
+    '{pipeline.name}',
+    '{pipeline.name}@{pipeline.id}',
+  );
+  const watched = watchedNames({ audiences: ['x'] }, compileProfile(text, 'concourse.yaml'));
+
+  expect(watched.map(({ kind }) => kind)).toEqual(['organization']);
 });
 
 test('pipelines of one name in two organizations, or of two instances, are two names', async () => {

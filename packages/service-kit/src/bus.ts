@@ -155,12 +155,13 @@ type Consuming = {
 async function consumeForEver(consuming: Consuming, stopped: AbortSignal, log: Logger): Promise<void> {
   while (!stopped.aborted) {
     try {
-      while (consuming.isHeld() && !stopped.aborted) await pause(HELD_MS);
-      if (!stopped.aborted) await consumeUntilHeld(consuming, stopped);
+      if (!consuming.isHeld()) await consumeUntilHeld(consuming, stopped);
     } catch (error) {
-      if (!stopped.aborted) log.warn({ err: error }, 'consuming interrupted');
+      if (stopped.aborted) return;
+      log.warn({ err: error }, 'consuming interrupted');
+      await pause(500);
     }
-    if (!stopped.aborted && !consuming.isHeld()) await pause(500);
+    await pause(HELD_MS);
   }
 }
 

@@ -15,7 +15,7 @@ export const azure: Target = {
 
 type Credential = { name: string; issuer: string; subject: string; description: string; audiences: string[] };
 
-function azureTrust(kind: Kind, { name = kind.source, project = 'APP_ID' }: TrustNames): Trust {
+function azureTrust(kind: Kind, { name = kind.source, app = 'APP_ID' }: TrustNames): Trust {
   requireLastingSubject(kind, 'Azure');
   requireShortSubject(kind, 'Azure', 600, 'characters');
   const { issuer, subject, audience } = kind;
@@ -24,7 +24,7 @@ function azureTrust(kind: Kind, { name = kind.source, project = 'APP_ID' }: Trus
   return {
     texts: [
       { title: 'credential.json', language: 'json', text: JSON.stringify(credential, undefined, 2) },
-      { title: 'For an app, or for a managed identity', language: 'sh', text: commands(credential, project) },
+      { title: 'For an app, or for a managed identity', language: 'sh', text: commands(credential, app) },
       { title: 'The same in Terraform, for an app', language: 'hcl', text: terraform(credential) },
     ],
     widen: [

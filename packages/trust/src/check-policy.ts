@@ -40,7 +40,9 @@ export function checkPolicy(
       admitted_too: too(judge),
     };
   }
-  const role = readVaultRole(value);
+  const read = readVaultRole(value);
+  // The mount has the keys of one issuer; where it is not given along, it is taken to be the token's.
+  const role = { ...read, boundIssuer: read.boundIssuer ?? String(claims['iss'] ?? '') };
   const judge = (one: TokenClaims) => evaluateVault(role, one);
   return {
     language: 'vault',

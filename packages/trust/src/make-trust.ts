@@ -4,6 +4,7 @@ import { audiencesFor, matches } from '@mayfly/profiles/audience';
 import type { Deployment } from './deployment.ts';
 import { type Kind, kindOf } from './kind-of-build.ts';
 import { type NearMiss, nearMisses } from './near-misses.ts';
+import { otherSubject } from './subject-fit.ts';
 import type { Wish } from './token-of.ts';
 import type { Target, Trust, TrustNames, Widening } from './trust.ts';
 
@@ -29,6 +30,7 @@ export function makeTrust(
 ): MadeTrust {
   const wish = { ...given, audience: given.audience ?? audienceFor(target, deployment, event) };
   const kind = kindOf(deployment, event, wish, now);
+  requireVisible(kind);
   const trust = target.make(kind, names);
   const own = trust.judge(kind.claims);
   if (own.admitted !== true)
@@ -42,6 +44,16 @@ export function makeTrust(
     };
   });
   return { kind, trust: { ...trust, widen: trust.widen.map((one) => tried(one, kind, others)) }, checked };
+}
+
+/** What is pasted must be what is seen. */
+function requireVisible(kind: Kind): void {
+  const texts = [kind.subject, kind.audience, ...kind.pins.map(({ value }) => value)];
+  if (!texts.some((text) => /[\p{C}\p{Zl}\p{Zp}]/u.test(text))) return;
+  throw new ServiceError(
+    'invalid_request',
+    `the token holds signs that cannot be seen, and so could not be pasted safely: ${otherSubject(kind)}`,
+  );
 }
 
 /** Adds to a widening who of the others gets in by it. */

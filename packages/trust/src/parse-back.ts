@@ -16,7 +16,7 @@ export function hclArgument(text: string, name: string): string {
 /** Takes a string of Terraform's language, quoted; gives its text. A template in it is not read. */
 export function hclStringValue(quoted: string): string {
   const inner = quoted.slice(1, -1);
-  if (/(?<![$%])(?:\$\$|%%)*[$%]\{/.test(inner)) throw new TypeError('the string holds a template');
+  if (/(?<!\$)\$\{|(?<!%)%\{/.test(inner)) throw new TypeError('the string holds a template');
   return untemplated(inner).replace(/\\([\\"n])/g, (_, sign: string) => (sign === 'n' ? '\n' : sign));
 }
 

@@ -11,7 +11,8 @@ export type PolicyFile = { file: string; policy: Policy; lineOf(at: Place): numb
  */
 export function readPolicyFile(text: string, file: string): PolicyFile {
   const { value, faults, lineOf } = readYaml(text);
-  const found = faults.map(({ line, reason }) => `${file}:${line}: ${reason}`);
+  // Text that is no YAML is lost from its first fault on: what follows says no more.
+  const found = faults.slice(0, 1).map(({ line, reason }) => `${file}:${line}: ${reason}`);
   if (found.length === 0)
     for (const { at, message } of checkPolicy.faults(value)) {
       const place = placeOf(at);

@@ -75,6 +75,9 @@ test.each([
     };
     const member = optionOf(binding, '--member');
     await expectExact(result, (claims) => judgeGcp(made_, member, claims), build, profile);
+    // The condition alone says as much as the binding: whoever binds a whole pool later admits nobody else.
+    const everyone = member.replace(/\/subject\/.*$/, '/*');
+    await expectExact(result, (claims) => judgeGcp(made_, everyone, claims), build, profile);
     expect(hclArgument(hcl, 'attribute_condition')).toBe(made_.condition);
     expect(hclArgument(hcl, 'issuer_uri')).toBe(made_.issuer);
     expect(hclArgument(hcl, 'allowed_audiences')).toBe(made_.audiences[0]);
@@ -136,6 +139,7 @@ test("Sigstore: by Fulcio's configuration and what the verifier asks for, exactl
   };
   await expectExact(result, (claims) => judgeFulcio(metadata, wanted, claims));
   expect(provider).toMatchObject({ 'issuer-url': issuer, type: 'ci-provider' });
+  expect(wanted.identity).toBe('https://id.example.com/ci/repo:456789:ref:refs/heads/main');
   expect(fulcioCertificate(metadata, result.kind.claims).extensions).toMatchObject({
     'source-repository-identifier': '456789',
     'source-repository-ref': 'refs/heads/main',

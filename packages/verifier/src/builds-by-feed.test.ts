@@ -20,6 +20,8 @@ function feedOf(issuer: FakeIssuer) {
   const write = (text: string) => connections.at(-1)?.enqueue(new TextEncoder().encode(text));
   return {
     connections,
+    /** Says whether everything that was written has been read. */
+    taken: () => (connections.at(-1)?.desiredSize ?? 0) > 0,
     open: () => write('event: open\ndata: {"window":900}\n\n'),
     beat: (time = performance.now() / 1000) => write(`event: beat\ndata: {"time":${time}}\n\n`),
     end: (prefix: string) => write(`id: 7\nevent: build.finished\ndata: {"jti_prefix":"${prefix}"}\n\n`),
@@ -67,6 +69,10 @@ test('after six seconds without a beat nobody knows, nor by a beat that lay in a
   expect(await codeOf(verifier.verify(token))).toBe('cannot_know');
   feed.beat(102);
   await vi.waitFor(() => expect(feed.connections).toHaveLength(2));
+  expect(await codeOf(verifier.verify(token))).toBe('cannot_know');
+  feed.beat(200);
+  feed.end('x.');
+  await vi.waitFor(() => expect(feed.taken()).toBe(true));
   expect(await codeOf(verifier.verify(token))).toBe('cannot_know');
   feed.open();
   feed.beat(200);

@@ -140,7 +140,8 @@ test('a thousand tokens with unknown keys cost the issuer one reading of its key
   const tokens = await Promise.all(
     Array.from({ length: 1000 }, (_, index) => issuer.sign({}, { kid: `unknown-${index}` })),
   );
-  const codes = await Promise.all(tokens.map((token) => codeOf(verifier.verify(token))));
+  const codes = await Promise.all(tokens.slice(50).map((token) => codeOf(verifier.verify(token))));
+  for (const token of tokens.slice(0, 50)) codes.push(await codeOf(verifier.verify(token)));
 
   expect(new Set(codes)).toEqual(new Set(['untrusted_key']));
   expect(issuer.asked.filter((url) => url.endsWith('/jwks')).length).toBeLessThanOrEqual(2);
@@ -166,6 +167,8 @@ test('a key serves one algorithm, and only keys of a kind that is taken serve at
   for (const kid of ['u1', 'o1', 'a1']) {
     expect(await codeOf(verifier.verify(await issuer.sign({}, { kid })))).toBe('untrusted_key');
   }
+  const crossed = await issuer.sign({}, { alg: 'ES256', kid: 'r1' });
+  expect(await codeOf(verifier.verify(crossed))).toBe('untrusted_key');
   const only = verifierOf({ builds: 'unchecked', algorithms: ['RS256'] });
   expect(await codeOf(only.verify(await issuer.sign()))).toBe('untrusted_key');
 });

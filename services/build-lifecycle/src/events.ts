@@ -1,4 +1,5 @@
 import { CONSUMERS, STREAMS } from '@mayfly/contracts/bus';
+import { ServiceError } from '@mayfly/contracts/errors';
 import type { Policy } from '@mayfly/contracts/policy';
 import { type Bus, listen } from '@mayfly/service-kit/bus';
 import type { JsMsg } from '@nats-io/jetstream';
@@ -12,9 +13,9 @@ type Lifecycle = {
   bus: Bus;
   policy: Policy;
   recorder: Recorder;
-  /** Throws while the projection cannot be written to. */
-  assertPrepared(): void;
-  /** Gives how many ends nobody was given yet. */
+  /** Says whether the projection can be written to. */
+  isPrepared(): boolean;
+  /** Gives how many ends are not acknowledged. */
   endsWaiting(): number;
   counter: Counter<'outcome'>;
 };
@@ -31,9 +32,10 @@ export async function listenToBuilds(
   resources: AsyncDisposableStack,
   log: Logger,
 ): Promise<void> {
-  const { bus, policy, recorder, counter } = lifecycle;
+  const { bus, policy, recorder, isPrepared, endsWaiting, counter } = lifecycle;
   const handle = async (message: JsMsg) => {
-    lifecycle.assertPrepared();
+    if (!isPrepared())
+      throw new ServiceError('temporarily_unavailable', 'the projection cannot be written to yet');
     const outcome = await record(admit(storedEvent(message), policy), recorder);
     counter.inc({ outcome });
   };
@@ -49,9 +51,10 @@ export async function listenToBuilds(
     log.warn({ eventName: event.eventName, seq: event.seq, code, reason, sha256 }, 'event dead-lettered');
   };
   const listening = { stream: STREAMS.builds, maxMessages: IN_HAND, handle, reject };
-  await listen(bus, { ...listening, consumer: CONSUMERS.ends }, resources, log);
-  const isHeld = () => lifecycle.endsWaiting() > IN_HAND;
-  await listen(bus, { ...listening, consumer: CONSUMERS.starts, isHeld }, resources, log);
+  const isHeld = { ends: () => !isPrepared(), starts: () => !isPrepared() || endsWaiting() > IN_HAND };
+  for (const kind of ['ends', 'starts'] as const) {
+    await listen(bus, { ...listening, consumer: CONSUMERS[kind], isHeld: isHeld[kind] }, resources, log);
+  }
 }
 
 /** Takes a message of BUILDS; gives the event in it, with its place and time in the stream. */

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type { MarkKeeper } from '@mayfly/build-store/mark-keeper';
-import { ServiceError } from '@mayfly/contracts/errors';
 import type { Logger } from 'pino';
 import { type Held, type Progress, type ReplayRange, replayRange } from './progress.ts';
 
@@ -16,8 +15,8 @@ type Projection = {
 
 /** How the projection is. */
 export type Freshness = {
-  /** Throws `temporarily_unavailable` until the functions are loaded in the Redis process at hand. */
-  assertPrepared(): void;
+  /** Says whether the functions are loaded in the Redis process at hand: else nothing can be recorded. */
+  isPrepared(): boolean;
   /** Says whether the last proof succeeded. */
   isFresh(): boolean;
 };
@@ -69,10 +68,7 @@ export function keepFresh(projection: Projection, stopping: AbortSignal, log: Lo
   };
   loop().catch((error: unknown) => log.error({ err: error }, 'freshness failed'));
   return {
-    assertPrepared() {
-      if (preparedFor !== undefined && preparedFor === projection.runId()) return;
-      throw new ServiceError('temporarily_unavailable', 'the projection cannot be written to yet');
-    },
+    isPrepared: () => preparedFor !== undefined && preparedFor === projection.runId(),
     isFresh: () => isFresh,
   };
 }
@@ -96,7 +92,8 @@ async function prove(
   // Data that is complete up to its floors is worth a mark though it is not fresh: it need not be replayed again.
   const isProof = oldestEndAt === undefined || at - oldestEndAt <= MAX_LAG_MS;
   const floors = { startsFloor: starts.floor, endsFloor: ends.floor };
-  const mark = { stream, runId: held.runId, firstSeq, ...floors, at: isProof ? read.now : 0 };
+  const times = { at: isProof ? read.now : 0, markedAt: read.now };
+  const mark = { stream, runId: held.runId, firstSeq, ...floors, ...times };
   const isWritten = await marks.writeMark(owner, mark);
   if (range) await marks.releaseRebuild();
   // The proof of one who rebuilt is as old as the rebuild was long: the next one counts.

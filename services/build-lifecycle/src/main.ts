@@ -79,12 +79,8 @@ await run(
       log,
     );
     const recorder = { ...recording, announce, now };
-    const { assertPrepared } = freshness;
-    await listenToBuilds(
-      { bus, policy, recorder, assertPrepared, endsWaiting, counter },
-      resources,
-      log,
-    );
+    const { isPrepared } = freshness;
+    await listenToBuilds({ bus, policy, recorder, isPrepared, endsWaiting, counter }, resources, log);
 
     const http = createHttp(log, config);
     eventRoutes(http, { js: bus.js, policy, authenticate, now });

@@ -14,7 +14,7 @@ export type Progress = {
   firstSeq: number;
   starts: ConsumerProgress;
   ends: ConsumerProgress;
-  /** How many ends were not delivered yet. */
+  /** How many ends are not acknowledged. */
   endsWaiting: number;
   /** The time by JetStream when it said so, ms. */
   at: number;
@@ -33,7 +33,7 @@ export async function readProgress(nats: NatsConnection, jsm: JetStreamManager):
     firstSeq: state.first_seq,
     starts: progressOf(starts, state.last_seq),
     ends: progressOf(ends, state.last_seq),
-    endsWaiting: ends.num_pending,
+    endsWaiting: ends.num_pending + ends.num_ack_pending,
     at: timeOf(ends),
     oldestEndAt: isDone(ends) ? undefined : await oldestEndAfter(nats, ends.ack_floor.stream_seq),
   };
@@ -75,7 +75,7 @@ export function replayRange(
 ): ReplayRange | undefined {
   const { starts, ends, firstSeq } = progress;
   const isOurs = mark?.stream === progress.stream;
-  if (isOurs && mark.runId === runId && (isProven || isRecent(mark, now))) return undefined;
+  if (isOurs && mark.runId === runId && (isProven || isRecent(mark.markedAt, now))) return undefined;
   const after = (floor: number) => Math.max(isOurs ? floor + 1 : 0, firstSeq, 1);
   return {
     starts: { from: after(mark?.startsFloor ?? 0), to: starts.delivered },

@@ -77,8 +77,13 @@ export function nameKeeper({ store, refused, clock, now }: Parts): Names {
     async confirm(source, names) {
       // Nothing is noted of a build one of whose names is another's.
       const looked = await Promise.all(names.map((name) => look({ source, ...name })));
-      // One after the other: of two that say one name, the first is whose it is.
-      for (const one of looked) if (one) await keep(one);
+      const open = looked.filter((one) => one !== undefined);
+      const byName = Map.groupBy(open, ({ said }) => wordOf(said));
+      // One after the other where several say one name: the first is whose it is.
+      const keepAll = async (same: typeof open) => {
+        for (const one of same) await keep(one);
+      };
+      await Promise.all([...byName.values()].map(keepAll));
     },
   };
 }

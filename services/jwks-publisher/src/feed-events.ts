@@ -10,6 +10,8 @@ import { type Feed, feed } from './feed.ts';
 import { type LifecycleLog, lifecycleLog, readBody } from './lifecycle-log.ts';
 
 const TICK_MS = 1000;
+/** How long LIFECYCLE keeps an end (infra/bootstrap.ts), ms. */
+const LIFECYCLE_KEPT_MS = 3_600_000;
 
 /** Keeps the feed up to date until the process stops: hears each end, and looks every second for what was not heard. */
 export function keepFeed(
@@ -25,10 +27,13 @@ export function keepFeed(
     return lifecycle;
   };
   const { isFresh } = buildReader(link);
+  const windowMs = feedWindowMs(policy);
+  const isKept = windowMs < LIFECYCLE_KEPT_MS;
+  if (!isKept) log.error({ windowMs }, 'tokens live longer than LIFECYCLE keeps: the feed stays closed');
   const kept = feed({
     lifecycle: { next: (seq) => opened().next(seq), last: () => opened().last() },
-    isFresh,
-    windowMs: feedWindowMs(policy),
+    isFresh: async () => isKept && (await isFresh()),
+    windowMs,
   });
   bus
     .then(({ nats }) => {

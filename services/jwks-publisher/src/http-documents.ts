@@ -33,7 +33,10 @@ export function publicRoute(
   path: string,
   handler: (request: FastifyRequest, reply: FastifyReply) => unknown,
 ): void {
-  const onRequest = async (_request: FastifyRequest, reply: FastifyReply) => void reply.headers(CORS);
+  const onRequest = (_request: FastifyRequest, reply: FastifyReply, done: () => void) => {
+    reply.headers(CORS);
+    done();
+  };
   http.route({ method: ['GET', 'HEAD'], url: path, onRequest, handler });
   http.options(path, (_request, reply) => reply.code(204).headers(PREFLIGHT).send());
   refuseOthers(http, path, ['GET', 'HEAD', 'OPTIONS']);

@@ -39,23 +39,32 @@ export function feedRoute(
     reply.hijack();
     response.writeHead(200, headers);
     open.add(response);
-    const { opening, leave } = feed.listen(listenerOf(source, issuer, response), lastSeqOf(request));
+    const listener = listenerOf(source, issuer, response);
+    const { opening, leave } = feed.listen(listener, lastSeqOf(request));
+    response.on('error', () => response.destroy());
     response.on('close', () => {
       open.delete(response);
       leave();
     });
     tellOpening(response, issuer, opening, feed.windowMs);
+    listener.allow(response.writableLength);
   });
 }
 
 function listenerOf(source: string, issuer: string, response: ServerResponse) {
   let beatAt = performance.now();
+  let allowed = MAX_BEHIND_BYTES;
   const write = (text: string) => {
+    if (response.destroyed) return;
     response.write(text);
-    if (response.writableLength > MAX_BEHIND_BYTES) response.destroy();
+    if (response.writableLength > allowed) response.destroy();
   };
   return {
     source,
+    /** An opening may be long: whoever reads it is not behind yet. */
+    allow(bytes: number) {
+      allowed = MAX_BEHIND_BYTES + bytes;
+    },
     tell: (ended: EndedBuild) => write(endEvent(issuer, ended)),
     beat() {
       if (performance.now() - beatAt < BEAT_MS - 100) return;

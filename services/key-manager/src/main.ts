@@ -2,10 +2,12 @@ import { issuerUrl } from '@mayfly/contracts/issuer-url';
 import { POLICY_DEFAULTS, type Policy } from '@mayfly/contracts/policy';
 import { claimNames } from '@mayfly/profiles/claims';
 import { lifetimesOf } from '@mayfly/profiles/lifetime';
-import { readProfile } from '@mayfly/profiles/read';
+import { policyFaults } from '@mayfly/profiles/policy-faults';
+import type { Profile } from '@mayfly/profiles/profile';
+import { readProfiles } from '@mayfly/profiles/read';
 import { eventually, openBus } from '@mayfly/service-kit/bus';
 import { readEnv } from '@mayfly/service-kit/config';
-import { readPolicy } from '@mayfly/service-kit/policy';
+import { readPolicy, refuseFaults } from '@mayfly/service-kit/policy';
 import { run } from '@mayfly/service-kit/run';
 import { Counter } from 'prom-client';
 import { Config } from './config.ts';
@@ -29,11 +31,13 @@ await run(
     const baseUrl = config.BASE_URL ?? policy.base_url;
     if (!baseUrl) throw new TypeError('settings: base_url in mayfly.yaml, or BASE_URL, must be set');
     const seal = keyringSeal(config.KEY_ENCRYPTION_KEY_FILE);
-    return { ...config, policy, baseUrl, rules: rotationRules(policy), seal, unclosed };
+    const profiles = readProfiles(config.PROFILES_DIR, policy);
+    refuseFaults(config.MAYFLY_CONFIG, policyFaults(policy, profiles));
+    const bounds = boundsOf(policy, baseUrl, profiles);
+    return { ...config, bounds, rules: rotationRules(policy), seal, unclosed };
   },
-  async ({ policy, baseUrl, rules, seal, unclosed, ...config }, { log, resources, ops }) => {
+  async ({ bounds, rules, seal, unclosed, ...config }, { log, resources, ops }) => {
     if (unclosed.length > 0) log.warn({ unclosed }, 'memory can leave this process');
-    const bounds = await readBounds(policy, baseUrl, config.PROFILES_DIR);
     const sources = [...bounds.keys()];
     const custody = localCustody();
     resources.defer(() => custody.close());
@@ -79,10 +83,14 @@ await run(
   },
 );
 
-async function readBounds(policy: Policy, baseUrl: string, profiles: string): Promise<Map<string, Bounds>> {
+function boundsOf(
+  policy: Policy,
+  baseUrl: string,
+  profiles: ReadonlyMap<string, Profile>,
+): Map<string, Bounds> {
   const bounds = new Map<string, Bounds>();
   for (const [source, { profile, ...rest }] of Object.entries(policy.sources)) {
-    const claims = claimNames(await readProfile(profiles, profile ?? POLICY_DEFAULTS.profile));
+    const claims = claimNames(profiles.get(profile ?? POLICY_DEFAULTS.profile) as Profile);
     const maxLifetimeSeconds = lifetimesOf(rest).longest;
     bounds.set(source, { issuer: issuerUrl(baseUrl, source), claims, maxLifetimeSeconds });
   }

@@ -1,0 +1,118 @@
+const { randomUUID } = require('node:crypto');
+const { setTimeout: delay } = require('node:timers/promises');
+const { putMark, readMark } = require('./mark.cjs');
+const { grantOf, publish, tokenOf } = require('./mayfly.cjs');
+
+/** @typedef {import('./settings.cjs').Settings} Settings */
+/** @typedef {import('./mark.cjs').WorkflowLike} WorkflowLike */
+/** @typedef {WorkflowLike & { nodes?: Record<string, { type: string, disabled?: boolean }> | { type: string, disabled?: boolean }[] }} Workflow */
+/** @typedef {{ status?: string, finished?: boolean, waitTill?: unknown }} Run */
+
+const RUNS_WITHIN_MS = 10_000;
+const ENDS_WITHIN_MS = 10 * 60_000;
+const LONGEST_WAIT_MS = 15_000;
+const NODE_TYPE = /(^|\.)mayfly$/;
+
+/**
+ * The executions of this n8n, each with an identity of its own. Nothing here is shared between two of them but the way
+ * to Mayfly; in process.env there is nothing of any.
+ * @param {Settings} settings
+ * @param {(line: string) => void} warn
+ */
+function executionsOf(settings, warn) {
+  /** @type {Map<string, ReturnType<typeof grantOf>>} */
+  const grants = new Map();
+  return {
+    /**
+     * Begins an execution: a build of our own id, that declares tokens where the workflow has a node that asks for some.
+     * @param {Workflow} workflow
+     * @param {string} mode
+     */
+    async begin(workflow, mode) {
+      const id = `n8n-${randomUUID()}`;
+      putMark(workflow, id, settings.secret);
+      const declares = asksForTokens(workflow);
+      const build = { id, workflow: { id: workflow.id, name: plain(workflow.name) }, execution: { mode } };
+      try {
+        await publish(settings, 'started', { build, ...(declares ? { id_tokens: {} } : {}) });
+      } catch (error) {
+        if (declares) throw error;
+        warn(`an execution has no identity: ${messageOf(error)}`);
+      }
+    },
+
+    /**
+     * Ends an execution, unless it only waits; Mayfly being away does not hold n8n up.
+     * @param {Run | undefined} run
+     * @param {WorkflowLike} workflow
+     */
+    async end(run, workflow) {
+      if (run?.waitTill || run?.status === 'waiting') return;
+      const id = readMark(workflow, settings.secret);
+      if (id === undefined) return;
+      grants.delete(id);
+      const finish = { data: { id, outcome: outcomeOf(run) }, eventId: randomUUID() };
+      const attempt = () => publish(settings, 'finished', finish.data, finish.eventId);
+      await attempt().catch(() => void untilTaken(attempt, warn));
+    },
+
+    /**
+     * Gives a token of the execution that a workflow object is of, and of no other.
+     * @param {WorkflowLike} workflow
+     * @param {string} audience
+     * @returns {Promise<string>}
+     */
+    async tokenFor(workflow, audience) {
+      const id = readMark(workflow, settings.secret);
+      if (id === undefined)
+        throw new Error('Mayfly: this execution has no identity; is hooks.cjs in EXTERNAL_HOOK_FILES?');
+      const grant = grants.get(id) ?? grantOf(settings, id, RUNS_WITHIN_MS);
+      grants.set(id, grant);
+      // A failure is not kept: the next node may find Mayfly there again.
+      grant.catch(() => grants.delete(id));
+      return await tokenOf(await grant, audience);
+    },
+  };
+}
+
+/**
+ * @param {() => Promise<void>} attempt
+ * @param {(line: string) => void} warn
+ */
+async function untilTaken(attempt, warn) {
+  const giveUpAt = Date.now() + ENDS_WITHIN_MS;
+  for (let waitMs = 500; Date.now() < giveUpAt; waitMs = Math.min(2 * waitMs, LONGEST_WAIT_MS)) {
+    await delay(waitMs, undefined, { ref: false });
+    if (
+      await attempt().then(
+        () => true,
+        () => false,
+      )
+    )
+      return;
+  }
+  warn('the end of an execution could not be told: its identity ends at the deadline of the source');
+}
+
+/** @param {Workflow} workflow */
+function asksForTokens({ nodes = {} }) {
+  return Object.values(nodes).some(({ type, disabled }) => !disabled && NODE_TYPE.test(type));
+}
+
+/** @param {Run | undefined} run */
+function outcomeOf(run) {
+  const status = run?.status ?? (run?.finished ? 'success' : 'error');
+  return /^[A-Za-z_-]{1,32}$/.test(status) ? status : 'error';
+}
+
+/** @param {string | undefined} text */
+function plain(text = '') {
+  return text.replace(/\p{Cc}/gu, ' ').slice(0, 256);
+}
+
+/** @param {unknown} error */
+function messageOf(error) {
+  return error instanceof Error ? error.message : 'unknown error';
+}
+
+module.exports = { executionsOf };

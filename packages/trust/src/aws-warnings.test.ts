@@ -1,0 +1,125 @@
+import { expect, test } from 'vitest';
+import { checkPolicy } from './check-policy.ts';
+import type { TokenKnowledge } from './policy-warning.ts';
+
+const PROVIDER = 'id.example.com/ci';
+const CLAIMS = {
+  iss: `https://${PROVIDER}`,
+  sub: 'repo:octo/hello:ref:refs/heads/main',
+  aud: 'sts.amazonaws.com',
+  iat: 1,
+  exp: 2,
+};
+const AUD = { [`${PROVIDER}:aud`]: 'sts.amazonaws.com' };
+const PARTS = [
+  { text: 'repo' },
+  { text: ':' },
+  { text: 'octo/hello', path: 'repository.name', trust: 'trusted' },
+  { text: ':ref:' },
+  { text: 'refs/heads/main', path: 'ref', trust: 'user-controlled' },
+];
+
+const warnings = (Condition: object, known: Partial<TokenKnowledge> = {}) => {
+  const Statement = [
+    {
+      ...{ Effect: 'Allow', Action: 'sts:AssumeRoleWithWebIdentity', Condition },
+      Principal: { Federated: `arn:aws:iam::1:oidc-provider/${PROVIDER}` },
+    },
+  ];
+  const policy = JSON.stringify({ Version: '2012-10-17', Statement });
+  const checked = checkPolicy(policy, CLAIMS, { isUserControlled: (claim) => claim === 'ref', ...known });
+  return checked.warnings.map(({ admits, what }) => `${admits}: ${what}`);
+};
+const sub = (value: string) => ({ [`${PROVIDER}:sub`]: value });
+
+test('a policy that holds sub and aud fast has no warning', () => {
+  expect(warnings({ StringEquals: { ...AUD, ...sub(CLAIMS.sub) } }, { parts: PARTS })).toEqual([]);
+});
+
+test.each<[string, object, RegExp]>([
+  ['no sub', { StringEquals: AUD }, /more: .*nothing holds sub fast/],
+  ['no aud', { StringEquals: sub(CLAIMS.sub) }, /more: .*nothing holds aud fast/],
+  ['a lone * for sub', { StringEquals: AUD, StringLike: sub('*') }, /more: .*nothing holds sub fast/],
+  [
+    'a * at the front',
+    { StringEquals: AUD, StringLike: sub('*:ref:refs/heads/main') },
+    /more: .*\* at the front/,
+  ],
+  [
+    'a * over the organization',
+    { StringEquals: AUD, StringLike: sub('repo:octo/*') },
+    /more: .*repository\.name, so that it admits every other/,
+  ],
+  [
+    'a * over the branch',
+    { StringEquals: AUD, StringLike: sub('repo:octo/hello:ref:*') },
+    /more: .*\* stands for ref, which whoever can push/,
+  ],
+  [
+    'a * within the branch',
+    { StringEquals: AUD, StringLike: sub('repo:octo/hello:ref:refs/heads/m*') },
+    /more: .*\* stands for ref/,
+  ],
+  [
+    'ForAllValues',
+    { StringEquals: AUD, 'ForAllValues:StringEquals': sub(CLAIMS.sub) },
+    /more: .*is met where the token has no such value/,
+  ],
+  [
+    'IfExists',
+    { StringEquals: AUD, StringEqualsIfExists: sub(CLAIMS.sub) },
+    /more: .*is met where the token has no such value/,
+  ],
+  ['a negation', { StringEquals: AUD, StringNotEquals: sub('x') }, /more: .*only says what is not admitted/],
+  [
+    'case that is ignored',
+    { StringEquals: AUD, StringEqualsIgnoreCase: sub(CLAIMS.sub) },
+    /more: .*differ by case/,
+  ],
+  [
+    'a * that StringEquals takes for itself',
+    { StringEquals: { ...AUD, ...sub('repo:octo/*') } },
+    /less: .*takes \* for itself/,
+  ],
+  [
+    'a claim that AWS does not give',
+    { StringEquals: { ...AUD, ...sub(CLAIMS.sub), [`${PROVIDER}:repository`]: 'octo/hello' } },
+    /less: .*repository is never there/,
+  ],
+  [
+    'the key of another provider',
+    { StringEquals: { ...AUD, ...sub(CLAIMS.sub), 'token.actions.githubusercontent.com:sub': 'x' } },
+    /less: .*is of another provider/,
+  ],
+  [
+    'a tag that a user decides',
+    { StringEquals: { ...AUD, ...sub(CLAIMS.sub), 'aws:RequestTag/ref': 'x' } },
+    /more: .*RequestTag\/ref is a claim that whoever/,
+  ],
+])('%s is warned of', (_, condition, expected) => {
+  expect(warnings(condition, { parts: PARTS }).join('\n')).toMatch(expected);
+});
+
+test('without the event, a wildcard is judged by the words of the subject', () => {
+  expect(warnings({ StringEquals: AUD, StringLike: sub('repo:octo/*') }).join('\n')).toMatch(
+    /repository\.name/,
+  );
+  expect(warnings({ StringEquals: AUD, StringLike: sub('repo:octo/hello:ref:*') }).join('\n')).toMatch(
+    /stands for ref/,
+  );
+});
+
+test('a principal that is every provider is warned of', () => {
+  const Statement = {
+    Effect: 'Allow',
+    Action: 'sts:AssumeRoleWithWebIdentity',
+    Principal: '*',
+    Condition: { StringEquals: { ...AUD, ...sub(CLAIMS.sub) } },
+  };
+  const { admitted, warnings: found } = checkPolicy(JSON.stringify({ Statement }), CLAIMS, {
+    isUserControlled: () => false,
+  });
+
+  expect(admitted).toBe(true);
+  expect(found[0]?.what).toMatch(/its Principal is every provider/);
+});

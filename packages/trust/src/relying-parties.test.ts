@@ -1,0 +1,132 @@
+import { expect, test } from 'vitest';
+import { fulcioCertificate } from './fulcio-evaluate.ts';
+import { judgeGcp } from './gcp-evaluate.ts';
+import { evaluateOcto, octoFault, octoLiteral } from './octo-policy.ts';
+import { BUILD, made } from './testing.ts';
+
+const CLAIMS = {
+  iss: 'https://id.example.com/ci',
+  sub: 'repo:7:ref:refs/heads/main',
+  aud: 'octo-sts.dev',
+  fork: 'false',
+  n: 7,
+  ok: true,
+};
+const POLICY = { issuer: CLAIMS.iss, subject: CLAIMS.sub };
+
+test('octo-sts anchors patterns at both ends, and without an audience wants its own name', () => {
+  const judge = (policy: object, claims: object = {}) =>
+    evaluateOcto({ ...POLICY, ...policy }, { ...CLAIMS, ...claims }).admitted;
+
+  expect(judge({})).toBe(true);
+  expect(judge({}, { aud: 'other' })).toBe(false);
+  expect(judge({ audience_pattern: 'octo' })).toBe(false);
+  expect(judge({ subject: undefined, subject_pattern: 'x|repo:7:.*' })).toBe(true);
+  expect(judge({ subject: undefined, subject_pattern: 'repo:7' })).toBe(false);
+  expect(judge({ subject: undefined, subject_pattern: 'repo:7|x' })).toBe(false);
+  expect(judge({ claim_pattern: { ok: 'true', fork: 'f.*' } })).toBe(true);
+  expect(judge({ claim_pattern: { n: '7' } })).toBe(false);
+  expect(judge({ claim_pattern: { absent: '.*' } })).toBe(false);
+  expect(judge({ issuer: 'https://id.example.com/ci/' })).toBe(false);
+  expect(judge({ claim_pattern: { fork: octoLiteral('f.lse') } })).toBe(false);
+});
+
+test('what octo-sts does not take in a token is known', () => {
+  const fault = (token: Partial<Parameters<typeof octoFault>[0]>) =>
+    octoFault({ issuer: CLAIMS.iss, subject: 's', audiences: ['a'], ...token });
+
+  expect(fault({})).toBe(undefined);
+  expect(fault({ subject: 'a b' })).toMatch(/subjects/);
+  expect(fault({ subject: '{"a"}' })).toMatch(/subjects/);
+  expect(fault({ subject: 'a'.repeat(256) })).toMatch(/subjects/);
+  expect(fault({ subject: 'a@b|c' })).toBe(undefined);
+  expect(fault({ audiences: ['a@b'] })).toMatch(/audiences/);
+  for (const issuer of [
+    'http://a.b',
+    'https://a.b/x//y',
+    'https://a.b/?q',
+    'https://a.b/~',
+    'https://a.b/x:y',
+    'https://u@a.b',
+  ])
+    expect([issuer, fault({ issuer })]).toEqual([issuer, expect.stringMatching(/issuer/)]);
+});
+
+test('Google refuses a subject over 127 bytes, and who is not bound', () => {
+  const provider = {
+    issuer: CLAIMS.iss,
+    audiences: ['a'],
+    mapping: { 'google.subject': 'assertion.sub', 'attribute.fork': 'assertion.fork' },
+    condition: 'attribute.fork == "false"',
+  };
+  const member = (end: string) =>
+    `principalSet://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/${end}`;
+  const judge = (end: string, claims: object = {}) =>
+    judgeGcp(provider, member(end), { ...CLAIMS, aud: 'a', ...claims });
+
+  expect(judge('attribute.fork/false').admitted).toBe(true);
+  expect(judge('attribute.fork/true').admitted).toBe(false);
+  expect(judge('*').admitted).toBe(true);
+  expect(judge('*', { fork: 'true' }).admitted).toBe(false);
+  expect(judge('*', { fork: undefined }).admitted).toBe(false);
+  expect(judge('*', { sub: 'é'.repeat(64) }).reasons[0]).toMatch(/127 bytes/);
+  expect(judge(`subject/${CLAIMS.sub}`).admitted).toBe(true);
+  expect(judge('subject/repo:7:ref:refs/heads/mai').admitted).toBe(false);
+});
+
+test('Google and Azure say how long a subject may be, and where a shorter one is', async () => {
+  const build = { ...BUILD, ref: `refs/heads/${'b'.repeat(700)}` };
+  const long = { build, profile: 'gitlab', lines: ["audiences: ['*']", "subject_limits: { '*': 1024 }"] };
+  const full = { ...build, pipeline: { id: '1' }, job: { id: '2' } };
+
+  await expect(made('azure', { ...long, build: full })).rejects.toThrow(
+    /may have|has 7\d\d characters and Azure takes 600: .*project_only/,
+  );
+  await expect(made('gcp', { ...long, build: full })).rejects.toThrow(/127/);
+});
+
+test('Fulcio refuses a claim that is not there, and a number is not what it was', () => {
+  const metadata = {
+    'default-template-values': { url: 'https://git' },
+    'extension-templates': { 'build-trigger': 'n' },
+    'subject-alternative-name-template': '{{ .url }}/{{ .sub }}',
+  };
+
+  expect(fulcioCertificate(metadata, CLAIMS)).toMatchObject({
+    identity: 'https://git/repo:7:ref:refs/heads/main',
+    extensions: { 'build-trigger': '%!s(float64=7)' },
+  });
+  expect(() =>
+    fulcioCertificate({ ...metadata, 'extension-templates': { 'build-trigger': 'event' } }, CLAIMS),
+  ).toThrow(/value <event> not present/);
+  expect(() =>
+    fulcioCertificate({ ...metadata, 'subject-alternative-name-template': '{{ .absent }}' }, CLAIMS),
+  ).toThrow(/no entry/);
+});
+
+test('AWS is not given an issuer that it cannot reach, nor one with a port', async () => {
+  const { deployment, NOW, started } = await import('./testing.ts');
+  const { makeTrust } = await import('./make-trust.ts');
+  const { aws } = await import('./aws-trust.ts');
+  for (const issuer of [
+    'http://id.example.com/ci',
+    'https://id.example.com:8443/ci',
+    'https://localhost/ci',
+  ]) {
+    const here = { ...(await deployment()), issuer };
+    expect(() => makeTrust(aws, here, started(), {}, {}, NOW)).toThrow(
+      /^AWS takes issuers at https .* set base_url/,
+    );
+  }
+});
+
+test('AWS sees claims that the build asks for as session tags, and holds them fast', async () => {
+  const { trust, checked, kind } = await made('aws', {
+    subjectClaim: 'repository',
+    awsSessionTags: ['ref', 'fork'],
+  });
+
+  expect(trust.texts[0]?.text).toMatch(/"aws:RequestTag\/ref": "refs\/heads\/main"/);
+  expect(checked.filter(({ verdict }) => verdict === 'admitted')).toEqual([]);
+  expect(trust.judge({ ...kind.claims, 'https://aws.amazon.com/tags': undefined }).admitted).toBe(false);
+});

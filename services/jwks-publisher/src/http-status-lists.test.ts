@@ -1,0 +1,45 @@
+import { ServiceError } from '@mayfly/contracts/errors';
+import { createHttp } from '@mayfly/service-kit/http';
+import type { Logger } from 'pino';
+import { expect, test } from 'vitest';
+import { statusListRoutes } from './http-status-lists.ts';
+import { ISSUER, NOW } from './testing.ts';
+
+const silent = { debug: () => undefined, error: () => undefined } as unknown as Logger;
+
+/** The lists of an issuer, whose builds are known for some more milliseconds, or not. */
+function served(freshForMs: number) {
+  const state: { isKnown: boolean; signed: number } = { isKnown: true, signed: 0 };
+  const http = createHttp(silent);
+  statusListRoutes(http, '/lists', {
+    ...{ source: 'acme', issuer: ISSUER, now: () => NOW },
+    running: {
+      async read() {
+        if (!state.isKnown) throw new ServiceError('temporarily_unavailable', 'not known');
+        return { bits: new Uint8Array(), streamCreatedMs: 7, firstSeq: 1, lastSeq: 9, freshForMs };
+      },
+    },
+    async sign() {
+      state.signed += 1;
+      return `signed ${state.signed}`;
+    },
+  });
+  return { state, get: () => http.inject('/lists/7-0') };
+}
+
+test('however many ask for a list at once, it is signed once', async () => {
+  const { state, get } = served(2000);
+  const answers = await Promise.all(Array.from({ length: 50 }, get));
+
+  expect(new Set(answers.map(({ body }) => body))).toEqual(new Set(['signed 1']));
+  expect((await get()).body).toBe('signed 1');
+  expect(state.signed).toBe(1);
+});
+
+test('a list that is there already is not given out either once nobody knows which builds run', async () => {
+  const { state, get } = served(0);
+  expect((await get()).statusCode).toBe(200);
+  state.isKnown = false;
+
+  expect((await get()).statusCode).toBe(503);
+});

@@ -1,0 +1,38 @@
+import { parseArgs } from 'node:util';
+
+/** How long and how often everything is measured. */
+export type Plan = {
+  mode: 'quick' | 'full' | 'smoke';
+  /** Rounds of ours and theirs in turn, and how long each takes, seconds. */
+  rounds: number;
+  seconds: number;
+  /** The same for rounds at a fixed rate. */
+  pacedRounds: number;
+  pacedSeconds: number;
+  /** How many builds run when growth is measured. */
+  sizes: number[];
+  /** Only the cases of these names, all if empty. */
+  only: string[];
+  isCheck: boolean;
+};
+
+const MODES = {
+  quick: { rounds: 5, seconds: 2, pacedRounds: 5, pacedSeconds: 2, sizes: [1000, 10_000] },
+  full: { rounds: 5, seconds: 5, pacedRounds: 5, pacedSeconds: 8, sizes: [1000, 100_000, 1_000_000] },
+  smoke: { rounds: 1, seconds: 0.3, pacedRounds: 1, pacedSeconds: 0.5, sizes: [200, 400] },
+};
+
+/** Reads `--full`, `--smoke` (a second a case, to see that it runs), `--check` and `--only NAME`, which may be repeated. */
+export function readPlan(args: string[]): Plan {
+  const { values } = parseArgs({
+    args,
+    options: {
+      full: { type: 'boolean' },
+      smoke: { type: 'boolean' },
+      check: { type: 'boolean' },
+      only: { type: 'string', multiple: true },
+    },
+  });
+  const mode = values.smoke ? 'smoke' : values.full ? 'full' : 'quick';
+  return { mode, ...MODES[mode], only: values.only ?? [], isCheck: values.check ?? false };
+}

@@ -1,0 +1,132 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { eventually } from './ci.ts';
+import { startApi, type TestApi } from './n8n-api.ts';
+import { loadN8n, type N8nDriver, type WorkflowData } from './n8n-driver.ts';
+import { type TestSystem, testSystem } from './system.ts';
+
+const API = 'https://api.example.com';
+const POLICY = `
+sources: { n8n: { profile: n8n, audiences: [${API}] } }
+relying_parties: { api: { audiences: [${API}] } }
+`;
+
+let system: TestSystem;
+let n8n: N8nDriver;
+let api: TestApi;
+beforeAll(async () => {
+  system = await testSystem({ policy: POLICY });
+  const secretFile = join(mkdtempSync(join(tmpdir(), 'n8n-')), 'secret');
+  writeFileSync(secretFile, system.secret('source-n8n'), { mode: 0o600 });
+  vi.stubEnv('MAYFLY_EVENTS_URL', system.urlOf('build-lifecycle'));
+  vi.stubEnv('MAYFLY_ISSUER_URL', system.urlOf('issuer'));
+  vi.stubEnv('MAYFLY_SOURCE', 'n8n');
+  vi.stubEnv('MAYFLY_SOURCE_SECRET_FILE', secretFile);
+  n8n = loadN8n();
+  api = await startApi(system, API);
+});
+afterAll(async () => {
+  vi.unstubAllEnvs();
+  await api[Symbol.asyncDispose]();
+  await system[Symbol.asyncDispose]();
+});
+
+/** A workflow with a node that calls the API; as n8n loads it for each execution, afresh. */
+function workflow(id = 'w6eOdKV1', more: Partial<WorkflowData> = {}): WorkflowData {
+  const node = { name: 'Call', type: 'CUSTOM.mayfly', parameters: { audience: API, url: api.url } };
+  return { id, name: 'Nightly', nodes: [node], settings: { executionOrder: 'v1' }, ...more };
+}
+
+const executionOf = ({ body }: { body: unknown }) => (body as { execution: string }).execution;
+const active = (token: string | undefined) => api.isActive(token ?? '');
+const ended = (token: string | undefined) => eventually(async () => (await active(token)) === false, 'end');
+
+test('two executions of one workflow at once have an identity each, and one ending leaves the other', async () => {
+  const before = JSON.stringify(process.env);
+  const [first, second] = await Promise.all([n8n.start(workflow()), n8n.start(workflow())]);
+  const from = api.calls.length;
+
+  const [one] = await Promise.all([first.runNode('Call'), second.runNode('Call')]);
+  const other = await second.runNode('Call');
+  await first.end('success');
+
+  const tokens = api.calls.slice(from).map(({ token }) => token);
+  const claims = await Promise.all(tokens.map(api.verify));
+  expect(new Set(claims.map(({ execution_id }) => execution_id)).size).toBe(2);
+  expect(claims[0]).toMatchObject({
+    sub: 'workflow:w6eOdKV1',
+    workflow: 'Nightly',
+    mode: 'trigger',
+    aud: API,
+  });
+  expect(executionOf(one)).not.toBe(executionOf(other));
+  const byExecution = new Map(claims.map((claim, index) => [claim['execution_id'], tokens[index]]));
+  await ended(byExecution.get(executionOf(one)));
+  expect(await active(byExecution.get(executionOf(other)))).toBe(true);
+  await expect(first.runNode('Call')).rejects.toThrow('Mayfly refused');
+  await second.end('error');
+  await ended(byExecution.get(executionOf(other)));
+  expect(JSON.stringify(process.env)).toBe(before);
+});
+
+test('what n8n keeps of an execution holds no token, not even where the API sends it back', async () => {
+  const execution = await n8n.start(workflow());
+
+  const output = await execution.runNode('Call');
+
+  const kept = execution.snapshot() + JSON.stringify(output);
+  expect(output.body).toMatchObject({ sent: '***' });
+  expect(kept).not.toMatch(/eyJ|mfr_/);
+  await execution.end('success');
+});
+
+test('an execution that waits goes on with its identity, also in another process of n8n, which ends it', async () => {
+  const data = workflow();
+  const execution = await n8n.start(data);
+  const before = executionOf(await execution.runNode('Call'));
+  await execution.end('waiting', { waitTill: new Date() });
+  expect(await active(api.calls.at(-1)?.token)).toBe(true);
+
+  // A worker of the queue, or n8n after a restart: it has what was kept, and begins nothing.
+  const kept = JSON.parse(execution.snapshot()) as WorkflowData;
+  const worker = loadN8n().resume(kept);
+  expect(executionOf(await worker.runNode('Call'))).toBe(before);
+  await worker.end('success');
+
+  await ended(api.calls.at(-1)?.token);
+});
+
+test('the mark of one workflow is nothing on another', async () => {
+  const execution = await n8n.start(workflow());
+  const { settings } = JSON.parse(execution.snapshot()) as WorkflowData;
+
+  const thief = loadN8n().resume(workflow('another', settings ? { settings } : {}));
+
+  await expect(thief.runNode('Call')).rejects.toThrow('has no identity');
+  await execution.end('success');
+});
+
+test('a retry of an execution has an identity of its own', async () => {
+  const first = await n8n.start(workflow());
+  const before = executionOf(await first.runNode('Call'));
+  await first.end('error');
+
+  const again = await n8n.start(JSON.parse(first.snapshot()) as WorkflowData, 'retry');
+
+  expect(executionOf(await again.runNode('Call'))).not.toBe(before);
+  await again.end('success');
+});
+
+test('without Mayfly a workflow that asks for tokens does not run, and every other one does', async () => {
+  vi.stubEnv('MAYFLY_EVENTS_URL', 'http://127.0.0.1:1');
+  const cutOff = loadN8n();
+
+  await expect(cutOff.start(workflow())).rejects.toThrow(
+    /^Mayfly cannot be reached at http:\/\/127\.0\.0\.1:1/,
+  );
+  const plain = await cutOff.start(workflow('plain', { nodes: [] }));
+
+  await plain.end('success');
+});
