@@ -1,5 +1,5 @@
 import { Agent, request } from 'node:http';
-import type { Attack } from './attack-matrix.ts';
+import type { Attack } from './attack-headers.ts';
 
 /** What came of an attack: the status, and whether the token was taken. */
 export type Outcome = { what: string; status: number; isTaken: boolean };

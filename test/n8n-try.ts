@@ -1,11 +1,12 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { eventually } from './ci.ts';
-import { startApi } from './n8n-api.ts';
-import { testSystem } from './system.ts';
+import { startApi, type TestApi } from './n8n-api.ts';
+import { done, install, workflowOf } from './n8n-install.ts';
+import { type TestSystem, testSystem } from './system.ts';
 
 const USAGE = `usage: node test/n8n-try.ts [--version 2.35.0] [--dir DIR]
 
@@ -26,75 +27,23 @@ else await tryN8n(values.dir ?? mkdtempSync(join(tmpdir(), 'mayfly-n8n-')), valu
 
 async function tryN8n(dir: string, version: string): Promise<void> {
   install(dir, version);
-  await using system = await testSystem({
-    policy: `sources: { n8n: { profile: n8n, audiences: [${API}] } }\nrelying_parties: { api: { audiences: [${API}] } }\n`,
-  });
+  const policy = `sources: { n8n: { profile: n8n, audiences: [${API}] } }\nrelying_parties: { api: { audiences: [${API}] } }\n`;
+  await using system = await testSystem({ policy });
   await using api = await startApi(system, API);
-  const secretFile = join(dir, 'source-secret');
-  writeFileSync(secretFile, system.secret('source-n8n'), { mode: 0o600 });
   const port = 20_000 + (process.pid % 20_000);
-  const env = {
-    ...{ PATH: process.env['PATH'], HOME: dir, N8N_USER_FOLDER: mkdtempSync(join(dir, 'user-')) },
-    ...{ EXTERNAL_HOOK_FILES: join(N8N, 'hooks.cjs'), N8N_CUSTOM_EXTENSIONS: join(N8N, 'nodes') },
-    ...{ MAYFLY_EVENTS_URL: system.urlOf('build-lifecycle'), MAYFLY_ISSUER_URL: system.urlOf('issuer') },
-    ...{ MAYFLY_SOURCE: 'n8n', MAYFLY_SOURCE_SECRET_FILE: secretFile },
-    ...{
-      N8N_PORT: String(port),
-      N8N_DIAGNOSTICS_ENABLED: 'false',
-      N8N_VERSION_NOTIFICATIONS_ENABLED: 'false',
-    },
-    ...{ N8N_TEMPLATES_ENABLED: 'false', N8N_RUNNERS_ENABLED: 'false', N8N_PERSONALIZATION_ENABLED: 'false' },
-  };
+  const env = environment(dir, port, system);
   const n8n = join(dir, 'node_modules', 'n8n', 'bin', 'n8n');
-  const call = (...args: string[]) =>
-    done(spawnSync(process.execPath, [n8n, ...args], { cwd: dir, env, encoding: 'utf8' }));
+  const options = { cwd: dir, env, encoding: 'utf8' } as const;
+  const call = (...args: string[]) => done(spawnSync(process.execPath, [n8n, ...args], options));
   const workflowFile = join(dir, 'workflow.json');
-  writeFileSync(workflowFile, JSON.stringify(workflowOf(api.url)));
+  writeFileSync(workflowFile, JSON.stringify(workflowOf(api.url, API)));
   call('import:workflow', `--input=${workflowFile}`);
-  call(
-    ...(Number(version.split('.')[0]) >= 2
-      ? ['publish:workflow', '--id=mayflyTry']
-      : ['update:workflow', '--id=mayflyTry', '--active=true']),
-  );
+  const isOld = version.startsWith('1.');
+  call(...(isOld ? ['update:workflow', '--active=true'] : ['publish:workflow']), '--id=mayflyTry');
   const log = openSync(join(dir, 'n8n.log'), 'w');
   const server = spawn(process.execPath, [n8n, 'start'], { cwd: dir, env, stdio: ['ignore', log, log] });
   try {
-    const url = `http://127.0.0.1:${port}`;
-    const hook = () =>
-      fetch(`${url}/webhook/mayfly-try`).then(async (answer) => ({
-        status: answer.status,
-        body: await answer.text(),
-      }));
-    const isUp = () =>
-      fetch(`${url}/healthz/readiness`).then(
-        ({ ok }) => ok,
-        () => false,
-      );
-    await eventually(isUp, 'n8n', 180_000);
-    await eventually(
-      () =>
-        hook().then(
-          ({ status }) => status !== 404,
-          () => false,
-        ),
-      'webhook',
-      60_000,
-    );
-    const before = api.calls.length;
-    const answers = await Promise.all([hook(), hook()]);
-    for (const { status, body } of answers) console.log(`n8n answered ${status} ${body.slice(0, 300)}`);
-    const calls = api.calls.slice(before);
-    const executions = new Set(calls.map(({ execution }) => execution));
-    console.log(
-      `${calls.length} calls of ${executions.size} executions, each active while it ran: ${calls.every(({ active }) => active === true)}`,
-    );
-    await eventually(
-      async () =>
-        (await Promise.all(calls.map(({ token }) => api.isActive(token)))).every((one) => one === false),
-      'end of both',
-    );
-    console.log('both identities are dead now that their executions are over');
-    if (calls.length !== 2 || executions.size !== 2) process.exitCode = 1;
+    await callTwiceAtOnce(`http://127.0.0.1:${port}`, api);
   } catch (error) {
     console.log(readFileSync(join(dir, 'n8n.log'), 'utf8').slice(-3000));
     throw error;
@@ -103,48 +52,55 @@ async function tryN8n(dir: string, version: string): Promise<void> {
   }
 }
 
-function install(dir: string, version: string): void {
-  mkdirSync(dir, { recursive: true });
-  if (existsSync(join(dir, 'node_modules', 'n8n'))) return;
-  const started = Date.now();
-  writeFileSync(join(dir, 'package.json'), '{ "private": true }');
-  const quiet = ['--no-audit', '--no-fund', '--omit=dev', '--omit=optional', '--loglevel=error'];
-  const options = { cwd: dir, encoding: 'utf8' } as const;
-  done(spawnSync('npm', ['install', `n8n@${version}`, '--ignore-scripts', ...quiet], options));
-  // The one package that n8n does not start without and that is made on the machine.
-  done(spawnSync('npm', ['rebuild', 'sqlite3'], options));
-  console.log(`n8n ${version} installed in ${((Date.now() - started) / 1000).toFixed(0)} s`);
-}
-
-function done({ status, stdout, stderr, error }: ReturnType<typeof spawnSync>): void {
-  if (status !== 0) throw new Error(`${error?.message ?? ''}${stdout}${stderr}`.slice(-3000));
-}
-
-function workflowOf(url: string): object {
-  const trigger = { path: 'mayfly-try', responseMode: 'lastNode', httpMethod: 'GET', options: {} };
-  const at = (x: number) => ({ typeVersion: 1, position: [x, 0] });
+function environment(dir: string, port: number, system: TestSystem): NodeJS.ProcessEnv {
+  const secretFile = join(dir, 'source-secret');
+  writeFileSync(secretFile, system.secret('source-n8n'), { mode: 0o600 });
+  const off = ['DIAGNOSTICS', 'VERSION_NOTIFICATIONS', 'TEMPLATES', 'RUNNERS', 'PERSONALIZATION'];
   return {
-    id: 'mayflyTry',
-    name: 'Mayfly try',
-    active: false,
-    nodes: [
-      {
-        id: 'a',
-        name: 'Webhook',
-        type: 'n8n-nodes-base.webhook',
-        webhookId: 'mayfly-try',
-        parameters: trigger,
-        ...at(0),
-      },
-      {
-        id: 'b',
-        name: 'Mayfly',
-        type: 'CUSTOM.mayfly',
-        parameters: { audience: API, method: 'GET', url },
-        ...at(200),
-      },
-    ],
-    connections: { Webhook: { main: [[{ node: 'Mayfly', type: 'main', index: 0 }]] } },
-    settings: { executionOrder: 'v1' },
+    ...Object.fromEntries(off.map((name) => [`N8N_${name}_ENABLED`, 'false'])),
+    PATH: process.env['PATH'],
+    HOME: dir,
+    N8N_USER_FOLDER: mkdtempSync(join(dir, 'user-')),
+    N8N_PORT: String(port),
+    EXTERNAL_HOOK_FILES: join(N8N, 'hooks.cjs'),
+    N8N_CUSTOM_EXTENSIONS: join(N8N, 'nodes'),
+    MAYFLY_EVENTS_URL: system.urlOf('build-lifecycle'),
+    MAYFLY_ISSUER_URL: system.urlOf('issuer'),
+    MAYFLY_SOURCE: 'n8n',
+    MAYFLY_SOURCE_SECRET_FILE: secretFile,
   };
+}
+
+async function callTwiceAtOnce(url: string, api: TestApi): Promise<void> {
+  const hook = async () => {
+    const answer = await fetch(`${url}/webhook/mayfly-try`);
+    return { status: answer.status, body: await answer.text() };
+  };
+  const isUp = () =>
+    fetch(`${url}/healthz/readiness`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  await eventually(isUp, 'n8n', 180_000);
+  await eventually(
+    () =>
+      hook().then(
+        ({ status }) => status !== 404,
+        () => false,
+      ),
+    'webhook',
+    60_000,
+  );
+  const before = api.calls.length;
+  const answers = await Promise.all([hook(), hook()]);
+  for (const { status, body } of answers) console.log(`n8n answered ${status} ${body.slice(0, 300)}`);
+  const calls = api.calls.slice(before);
+  const executions = new Set(calls.map(({ execution }) => execution)).size;
+  const wereActive = calls.every(({ active }) => active === true);
+  console.log(`${calls.length} calls of ${executions} executions, each active while it ran: ${wereActive}`);
+  const areDead = async () =>
+    (await Promise.all(calls.map(({ token }) => api.isActive(token)))).every((one) => one === false);
+  await eventually(areDead, 'end of both');
+  console.log('both identities are dead now that their executions are over');
+  if (calls.length !== 2 || executions !== 2 || !wereActive) throw new Error('that is not what was promised');
 }

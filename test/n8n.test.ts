@@ -65,7 +65,7 @@ test('two executions of one workflow at once have an identity each, and one endi
   const byExecution = new Map(claims.map((claim, index) => [claim['execution_id'], tokens[index]]));
   await ended(byExecution.get(executionOf(one)));
   expect(await active(byExecution.get(executionOf(other)))).toBe(true);
-  await expect(first.runNode('Call')).rejects.toThrow('Mayfly refused');
+  await expect(first.runNode('Call')).rejects.toThrow('this execution is over');
   await second.end('error');
   await ended(byExecution.get(executionOf(other)));
   expect(JSON.stringify(process.env)).toBe(before);

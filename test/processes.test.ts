@@ -109,7 +109,10 @@ test('the public listeners speak https where they are given a certificate', asyn
   const { certificate, key, dispose } = makeCertificate();
   try {
     const tls = { TLS_CERT_FILE: certificate, TLS_KEY_FILE: key };
-    await using system = await testSystem({ replicas: 1, environment: { 'jwks-publisher': tls, issuer: tls } });
+    await using system = await testSystem({
+      replicas: 1,
+      environment: { 'jwks-publisher': tls, issuer: tls },
+    });
 
     await expect(fetch(`${system.urlOf('jwks-publisher')}/acme/jwks`)).rejects.toThrow();
     const https = system.urlOf('jwks-publisher').replace('http:', 'https:');

@@ -11,6 +11,7 @@ const { grantOf, publish, tokenOf } = require('./mayfly.cjs');
 const RUNS_WITHIN_MS = 10_000;
 const ENDS_WITHIN_MS = 10 * 60_000;
 const LONGEST_WAIT_MS = 15_000;
+const KNOWN_TO_BE_OVER = 10_000;
 const NODE_TYPE = /(^|\.)mayfly$/;
 
 /**
@@ -22,6 +23,8 @@ const NODE_TYPE = /(^|\.)mayfly$/;
 function executionsOf(settings, warn) {
   /** @type {Map<string, ReturnType<typeof grantOf>>} */
   const grants = new Map();
+  /** @type {Set<string>} */
+  const over = new Set();
   return {
     /**
      * Begins an execution: a build of our own id, that declares tokens where the workflow has a node that asks for some.
@@ -51,6 +54,9 @@ function executionsOf(settings, warn) {
       const id = readMark(workflow, settings.secret);
       if (id === undefined) return;
       grants.delete(id);
+      over.add(id);
+      // The oldest goes: Mayfly itself knows that it is over.
+      if (over.size > KNOWN_TO_BE_OVER) for (const oldest of over.values().take(1)) over.delete(oldest);
       const finish = { data: { id, outcome: outcomeOf(run) }, eventId: randomUUID() };
       const attempt = () => publish(settings, 'finished', finish.data, finish.eventId);
       await attempt().catch(() => void untilTaken(attempt, warn));
@@ -66,6 +72,7 @@ function executionsOf(settings, warn) {
       const id = readMark(workflow, settings.secret);
       if (id === undefined)
         throw new Error('Mayfly: this execution has no identity; is hooks.cjs in EXTERNAL_HOOK_FILES?');
+      if (over.has(id)) throw new Error('Mayfly: this execution is over');
       const grant = grants.get(id) ?? grantOf(settings, id, RUNS_WITHIN_MS);
       grants.set(id, grant);
       // A failure is not kept: the next node may find Mayfly there again.

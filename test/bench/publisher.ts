@@ -5,6 +5,7 @@ import { connectCi } from '../ci.ts';
 import { API, basic, forgedToken, startedToken } from '../introspect-callers.ts';
 import { requestToken } from '../relying-party.ts';
 import { testSystem } from '../system.ts';
+import { describe, median, paced, trimmed, welch } from './publisher-figures.ts';
 
 /**
  * Measures jwks-publisher: key sets a second as a ratio to a bare Fastify route with the same bytes; the latency of
@@ -154,61 +155,6 @@ async function timing(): Promise<void> {
 async function liveTokens(name: string, count: number): Promise<string[]> {
   const ids = Array.from({ length: count }, (_, index) => `${name}-${index}`);
   return await Promise.all(ids.map((id) => startedToken(ci, { id })));
-}
-
-/** Asks so many times a second, whether or not the answers come; gives the latencies, from when each was due. */
-async function paced(
-  perSecond: number,
-  seconds: number,
-  act: (index: number) => Promise<{ status: number }>,
-) {
-  const started = performance.now();
-  const latencies: number[] = [];
-  const statuses = new Map<number, number>();
-  const underWay: Promise<void>[] = [];
-  for (let index = 0; index < perSecond * seconds; ) {
-    const due = Math.min(perSecond * seconds, Math.floor(((performance.now() - started) / 1000) * perSecond));
-    for (; index < due; index++) {
-      const at = started + (index * 1000) / perSecond;
-      underWay.push(
-        act(index).then(({ status }) => {
-          latencies.push(performance.now() - at);
-          statuses.set(status, (statuses.get(status) ?? 0) + 1);
-        }),
-      );
-    }
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-  await Promise.all(underWay);
-  return { latencies, statuses };
-}
-
-function describe({ latencies, statuses }: { latencies: number[]; statuses: Map<number, number> }): string {
-  const sorted = latencies.toSorted((a, b) => a - b);
-  const at = (share: number) => (sorted[Math.floor(sorted.length * share)] ?? 0).toFixed(1);
-  const counts = [...statuses].map(([status, count]) => `${count} × ${status}`).join(', ');
-  return `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, most ${at(0.9999)} ms (${counts})`;
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-}
-
-/** Without the slowest tenth, which is the machine's own noise. */
-function trimmed(values: number[]): number[] {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted.slice(0, Math.floor(sorted.length * 0.9));
-}
-
-function welch(a: number[], b: number[]): number {
-  const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const error = (values: number[]) => {
-    const center = mean(values);
-    return (
-      values.reduce((sum, value) => sum + (value - center) ** 2, 0) / (values.length - 1) / values.length
-    );
-  };
-  return (mean(a) - mean(b)) / Math.sqrt(error(a) + error(b));
 }
 
 await documents();

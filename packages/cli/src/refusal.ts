@@ -27,7 +27,8 @@ export function refusal(
 function remedy(status: number, code: string): string {
   if (code === 'invalid_target')
     return 'ask for an audience that mayfly.yaml allows this source, or have it allowed';
-  if (code === 'access_denied') return 'a build that declares no id_tokens gets none; otherwise ask an operator';
+  if (code === 'access_denied')
+    return 'a build that declares no id_tokens gets none; otherwise ask an operator';
   if (status === 401) return 'the build has finished, or this is not its request token; start a new build';
   if (status === 404 || status === 405 || status < 400) return 'check the address in the grant';
   return 'ask for what mayfly.yaml allows this source';

@@ -175,3 +175,22 @@ test('every fault of mayfly.yaml is named with its line', async () => {
     /^mayfly\.yaml:6: sources\.ci\.subject must be one of/,
   );
 });
+
+test('a value is escaped in its part as it is in the subject, also where several share a component', async () => {
+  const build = { ...BUILD, repository: { id: '7', name: 'o@c/he@l/lo', owner: { id: '1', name: 'o@c' } } };
+  const here = await deployment('github');
+
+  const { claims } = tokenOf(here, started(build), { audience: 'a' }, NOW);
+  const { parts } = subjectParts(here.profile, factsOf(admittedBuild(here.policy, started(build), NOW)));
+
+  expect(parts.map(({ text }) => text).join('')).toBe(claims['sub']);
+  expect(claims['sub']).toMatch(/%40/);
+});
+
+test('what a build asks for by name is allowed by the line of that name', async () => {
+  const lines = ['audiences: [a]', 'optional_claims:', '  - runner_id', '  - task'];
+
+  const { policy } = await explained({ audience: 'a', optionalClaims: ['task'] }, BUILD, lines);
+
+  expect(policy.find(({ rule }) => rule === 'optional_claims')).toMatchObject({ line: 8, verdict: 'allows' });
+});

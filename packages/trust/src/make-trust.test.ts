@@ -168,3 +168,21 @@ test('a branch with signs that cannot be seen is not made into something to past
   );
   expect((await made('azure', { build })).kind.subject).toMatch(/main%E2%80%AE$/);
 });
+
+test('what octo-sts is widened by reaches no other part of the subject, where AWS and Vault let a * do so', async () => {
+  const opened = async (name: string) =>
+    (await made(name)).trust.widen.find(({ change }) => /repo:(\*|\[|\.\*)/.test(change))?.admits ?? '';
+
+  expect(await opened('octo-sts')).toMatch(/another repository of the same owner/);
+  expect(await opened('octo-sts')).not.toMatch(/a fork/);
+  expect(await opened('vault')).toMatch(/a fork/);
+});
+
+test('a name with a * is not put into a glob of Vault, which has no way to write it', async () => {
+  const golden = GOLDEN_BUILDS.find(({ file, profile }) => profile === 'buildkite' && file === 'branch.json');
+  const build = { ...(golden?.build ?? BUILD), pipeline: { id: '1', name: 'a*' } };
+
+  await expect(made('vault', { build, profile: 'buildkite' })).rejects.toThrow(
+    /holds a \*, which a glob of Vault's cannot/,
+  );
+});

@@ -128,3 +128,15 @@ test('what is no role is refused with what to give', () => {
     /is not JSON: give an AWS trust policy, or a role of Vault/,
   );
 });
+
+test('of builds that are nearly the same, those that are admitted too are named', () => {
+  const others = [
+    { name: 'another branch', claims: { ...CLAIMS, sub: 'repo:7:ref:refs/heads/x' } },
+    { name: 'another repository', claims: { ...CLAIMS, repository_id: '8' } },
+    { name: 'another issuer', claims: { ...CLAIMS, iss: 'https://other.example' } },
+    { name: 'a fork', claims: undefined },
+  ];
+  const role = JSON.stringify({ ...ROLE, bound_claims: { repository_id: '7' } });
+
+  expect(checkPolicy(role, CLAIMS, known, others).admitted_too).toEqual(['another branch']);
+});
