@@ -1,6 +1,6 @@
 import { BUCKETS, CONSUMERS, NAMES_BUCKET, STREAMS } from '@mayfly/contracts/bus';
 import type { Policy } from '@mayfly/contracts/policy';
-import { buildsRetentionMs } from '@mayfly/contracts/retention';
+import { buildsRetentionMs, lifecycleRetentionMs } from '@mayfly/contracts/retention';
 import {
   AckPolicy,
   type ConsumerConfig,
@@ -26,7 +26,7 @@ const HOUR_MS = 3_600_000;
 export async function bootstrap(policy: Policy, { servers, password }: Login, replicas = 1): Promise<void> {
   await as('bootstrap', { servers, password }, async (jsm) => {
     await makeStream(jsm, { ...buildsStream(policy), num_replicas: replicas });
-    await makeStream(jsm, { ...LIFECYCLE, num_replicas: replicas });
+    await makeStream(jsm, { ...lifecycleStream(policy), num_replicas: replicas });
     await makeStream(jsm, { ...DEAD_LETTERS, num_replicas: replicas });
     await makeStream(jsm, { ...bucketStream(NAMES_BUCKET), num_replicas: replicas });
     await makeConsumer(jsm, STREAMS.builds, consumer(CONSUMERS.starts, ['ci.*.build.started']));
@@ -60,13 +60,15 @@ function buildsStream(policy: Policy) {
   };
 }
 
-const LIFECYCLE = {
-  ...COMMON,
-  name: STREAMS.lifecycle,
-  subjects: ['build.running', 'build.finished'],
-  discard: DiscardPolicy.New,
-  max_age: nanos(HOUR_MS),
-};
+function lifecycleStream(policy: Policy) {
+  return {
+    ...COMMON,
+    name: STREAMS.lifecycle,
+    subjects: ['build.running', 'build.finished'],
+    discard: DiscardPolicy.New,
+    max_age: nanos(lifecycleRetentionMs(policy)),
+  };
+}
 
 const DEAD_LETTERS = {
   ...COMMON,

@@ -123,3 +123,27 @@ test('a higher attempt is the build from its start on, and ends the one before i
   await ci.heard('behind');
   expect(await ci.askGrant('retried', 2)).toBeDefined();
 });
+
+test('the end of the attempt that a higher one replaced is announced again, should its first announcement be lost', async () => {
+  await using streams = await openStreams(system);
+  await ci.start({ id: 'forgotten-end' });
+  const { data } = await ci.heard('forgotten-end');
+  const event = startedEvent('acme', { id: 'forgotten-end', build: { attempt: 2 } });
+  await ci.publish('ci.acme.build.started', JSON.stringify(event));
+  await eventually(
+    () => ci.grants.find((one) => one.data.id === data.id && one.data.attempt === 2),
+    'second attempt',
+  );
+  const before = (await streams.lastSequences())['LIFECYCLE'] as number;
+
+  await ci.publish('ci.acme.build.started', JSON.stringify({ ...event, id: randomUUID() }));
+
+  await eventually(async () => {
+    const message = await streams.main.direct.getMessage('LIFECYCLE', {
+      seq: before + 1,
+      next_by_subj: 'build.finished',
+    });
+    const told = message?.json<{ data: { id: string; attempt: number; reason: string } }>().data;
+    return told?.id === data.id && told.attempt === 1 && told.reason === 'superseded';
+  }, 'announcement');
+});

@@ -27,7 +27,7 @@ test('the record of a running build reads back as what was admitted', () => {
         started_at: 1,
         deadline: 2,
       };
-      const record = readRecord('acme', `r 2 ${seq} 1 2 ${build.digest}\n${writeFacts(build)}`);
+      const record = readRecord('acme', `r 2 ${seq} 1 2 ${build.digest} 1 7\n${writeFacts(build)}`);
 
       expect(record).toEqual({ state: 'running', attempt: 2, seq, build });
     }),
@@ -37,7 +37,7 @@ test('the record of a running build reads back as what was admitted', () => {
 test('the record of a finished build says why and when', () => {
   const record = { state: 'finished', attempt: 1, seq: 9, finishedAt: 5, reason: 'deadline' };
 
-  expect(readRecord('acme', 'f 1 9 5 deadline')).toEqual(record);
+  expect(readRecord('acme', 'f 1 9 5 deadline 0 0')).toEqual(record);
 });
 
 test.for(['', 'x', 'r 1 2 3', 'f 1 2 3', 'r 1 2 3 4 d\n{'])('"%s" is no record', (one) => {
@@ -52,10 +52,11 @@ test('a mark reads back, and anything else is none', () => {
     endsFloor: 2,
     firstSeq: 3,
     at: 4,
+    markedAt: 5,
   };
 
-  expect(readMark('2026-01-01T00:00:00.1Z r 1 2 3 4')).toEqual(mark);
-  for (const one of [null, '', 'x', '1 2 3 4 5', '1 2 3 4 5 6 7']) expect(readMark(one)).toBeUndefined();
+  expect(readMark('2026-01-01T00:00:00.1Z r 1 2 3 4 5')).toEqual(mark);
+  for (const one of [null, '', 'x', '1 2 3 4 5 6', '1 2 3 4 5 6 7 8']) expect(readMark(one)).toBeUndefined();
 });
 
 test('no two builds share a key or a member of the checks, whatever their ids', () => {

@@ -2,8 +2,8 @@
  * The functions that Redis runs on builds. Each is one atomic step, and every step may be repeated and may come in any
  * order: a higher attempt replaces a lower one, and finished is final.
  *
- * One string a build: `r <attempt> <seq> <started> <deadline> <digest>\n<facts>` while it runs,
- * `f <attempt> <seq> <finished> <reason>` after. Beside it one bit a start in its source's status list (1: runs), and,
+ * One string a build: `r <attempt> <seq> <started> <deadline> <digest> <replaced attempt> <its seq>\n<facts>` while it
+ * runs, `f <attempt> <seq> <finished> <reason> <replaced attempt> <its seq>` after. Beside it one bit a start in its source's status list (1: runs), and,
  * while it runs, one member of the set `checks`, scored with when somebody has to look whether it should end.
  */
 export const LIBRARY = `#!lua name=mayfly
@@ -13,8 +13,9 @@ local function head(key)
   local value = redis.call('GET', key)
   if not value then return nil end
   local state, attempt, seq = string.match(value, '^(%a) (%d+) (%d+)')
-  local digest = string.match(value, '^r %d+ %d+ %d+ %d+ (%S+)\\n')
-  return state, tonumber(attempt), tonumber(seq), digest, value
+  local digest, old, old_seq = string.match(value, '^r %d+ %d+ %d+ %d+ (%S+) (%d+) (%d+)\\n')
+  if state == 'f' then old, old_seq = string.match(value, ' (%d+) (%d+)$') end
+  return state, tonumber(attempt), tonumber(seq), digest, value, tonumber(old), tonumber(old_seq)
 end
 
 local function now()
@@ -33,8 +34,8 @@ local function clear_bit(lists, seq)
 end
 
 -- args: attempt, seq, started, deadline, digest, facts, expires, how long until the first check (ms), member
-local function set_running(keys, args)
-  local value = table.concat({'r', args[1], args[2], args[3], args[4], args[5]}, ' ') .. '\\n' .. args[6]
+local function set_running(keys, args, old, old_seq)
+  local value = table.concat({'r', args[1], args[2], args[3], args[4], args[5], old, old_seq}, ' ') .. '\\n' .. args[6]
   redis.call('SET', keys[1], value, 'PXAT', args[7])
   local list, bit = bit_of(keys[3], tonumber(args[2]))
   redis.call('SETBIT', list, bit, 1)
@@ -44,51 +45,60 @@ local function set_running(keys, args)
 end
 
 -- KEYS: build, checks, beginning of the names of the status lists. ARGS: see set_running.
--- Gives the outcome, and the start that was there before: its attempt and seq.
+-- Gives the outcome, and the running life of a lower attempt that this start replaced, now or when it was first told:
+-- its attempt and seq, 0 where there was none.
 local function build_start(keys, args)
-  local state, attempt, seq, digest, value = head(keys[1])
+  local state, attempt, seq, digest, value, old, old_seq = head(keys[1])
   local asked, asked_seq = tonumber(args[1]), tonumber(args[2])
   if not state or asked > attempt then
-    if state == 'r' then clear_bit(keys[3], seq) end
-    set_running(keys, args)
-    if state == 'r' then return {'running', attempt, seq} end
-    return {'running', 0, 0}
+    old, old_seq = 0, 0
+    if state == 'r' then
+      clear_bit(keys[3], seq)
+      old, old_seq = attempt, seq
+    end
+    set_running(keys, args, old, old_seq)
+    return {'running', old, old_seq}
   end
-  if asked < attempt then return {'superseded', attempt, seq} end
+  if asked < attempt then return {'superseded', 0, 0} end
   if state == 'f' then
     if seq == 0 or asked_seq < seq then
       local text = string.gsub(value, '^f (%d+) %d+', 'f %1 ' .. args[2])
       redis.call('SET', keys[1], text, 'KEEPTTL')
     end
-    return {'finished', attempt, asked_seq}
+    return {'finished', 0, 0}
   end
   if digest == args[5] then
     if asked_seq < seq then
       clear_bit(keys[3], seq)
-      set_running(keys, args)
+      set_running(keys, args, old, old_seq)
     end
-    return {'repeated', attempt, math.min(seq, asked_seq)}
+    return {'repeated', old, old_seq}
   end
-  if asked_seq > seq then return {'conflict', attempt, seq} end
-  return {'conflict-first', attempt, seq}
+  if asked_seq > seq then return {'conflict', 0, 0} end
+  return {'conflict-first', 0, 0}
 end
 
 -- KEYS: build, checks, beginning of the names of the status lists. ARGS: attempt, finished, reason, expires, member.
--- Gives the outcome, attempt, seq of the start (0: not seen), and the lower attempt that this one replaced.
+-- Gives the outcome, seq of the start (0: not seen), and the running life of a lower attempt that this end replaced.
 local function build_finish(keys, args)
-  local state, attempt, seq = head(keys[1])
+  local state, attempt, seq, _, _, old, old_seq = head(keys[1])
   local asked = tonumber(args[1])
-  if state and asked < attempt then return {'superseded', asked, 0, 0, 0} end
-  if state == 'f' and asked == attempt then return {'repeated', attempt, seq, 0, 0} end
+  if state and asked < attempt then return {'superseded', 0, 0, 0} end
+  if state == 'f' and asked == attempt then return {'repeated', seq, old, old_seq} end
   if state == 'r' then
     clear_bit(keys[3], seq)
     redis.call('ZREM', keys[2], args[5])
   end
   local own = 0
-  if state and asked == attempt then own = seq end
-  redis.call('SET', keys[1], table.concat({'f', args[1], own, args[2], args[3]}, ' '), 'PXAT', args[4])
-  if state == 'r' and asked > attempt then return {'finished', asked, 0, attempt, seq} end
-  return {'finished', asked, own, 0, 0}
+  if state and asked == attempt then
+    own = seq
+  else
+    old, old_seq = 0, 0
+    if state == 'r' then old, old_seq = attempt, seq end
+  end
+  local value = table.concat({'f', args[1], own, args[2], args[3], old, old_seq}, ' ')
+  redis.call('SET', keys[1], value, 'PXAT', args[4])
+  return {'finished', own, old, old_seq}
 end
 
 -- KEYS: mark, build. Gives the mark, the build and the server's time, as of one moment.

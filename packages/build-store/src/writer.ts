@@ -21,7 +21,7 @@ export type StartOutcome = 'running' | 'repeated' | 'finished' | 'superseded' | 
 /** What became of an end. */
 export type FinishOutcome = 'finished' | 'repeated' | 'superseded';
 
-/** The life of a lower attempt that a higher one replaced. */
+/** The life of a lower attempt that this one replaced, now or when it was first told: so that a repeat tells it again. */
 export type Replaced = { attempt: number; seq: number } | undefined;
 
 /** An end to record: of which life, when JetStream stored it (ms), why, and until when it is remembered (ms). */
@@ -75,19 +75,18 @@ export function buildWriter(redis: Redis): BuildWriter {
         ...args,
       );
       const [outcome, oldAttempt, oldSeq] = reply;
-      const replaced =
-        outcome === 'running' && oldAttempt > 0 ? { attempt: oldAttempt, seq: oldSeq } : undefined;
+      const replaced = oldAttempt > 0 ? { attempt: oldAttempt, seq: oldSeq } : undefined;
       return { outcome, replaced };
     },
     async finish({ source, id, attempt, finishedAt, reason, expiresAt }) {
       const args = [attempt, finishedAt, reason, expiresAt];
-      const reply = await onBuild<[FinishOutcome, number, number, number, number]>(
+      const reply = await onBuild<[FinishOutcome, number, number, number]>(
         'build_finish',
         source,
         id,
         ...args,
       );
-      const [outcome, , seq, oldAttempt, oldSeq] = reply;
+      const [outcome, seq, oldAttempt, oldSeq] = reply;
       return { outcome, seq, replaced: oldAttempt > 0 ? { attempt: oldAttempt, seq: oldSeq } : undefined };
     },
     async due(limit, holdMs) {

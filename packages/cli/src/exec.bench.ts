@@ -32,7 +32,7 @@ try {
 
 /** To a pipe, as a CI reads it. Gives how long it took and how long a processor was at work, all processes together, s. */
 function run(args: string[]): { wall: number; work: number } {
-  const line = 'TIMEFORMAT="%R %U %S"; time { "$@" | cat > /dev/null; test ${PIPESTATUS[0]} = 0; }';
+  const line = 'set -o pipefail; TIMEFORMAT="%R %U %S"; time "$@" | cat > /dev/null';
   const { status, stderr } = spawnSync(
     'bash',
     ['--norc', '-c', line, 'bash', process.execPath, MAIN, ...args],

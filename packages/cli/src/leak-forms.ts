@@ -6,7 +6,8 @@ import { joinedView } from './mask-views.ts';
 export type LeakForm = 'spaced out' | 'base64 three times or more' | 'compressed with gzip' | 'a hex dump';
 
 const MAX_INFLATED_BYTES = 4 * 1024 * 1024;
-const LONG_RUN = 32;
+/** Shorter than what half of the shortest token is after three times base64. */
+const LONG_RUN = 48;
 
 /** Takes a stretch of output; gives what it may hold when it is read otherwise, and how it was read. */
 export function* readOtherwise(window: Buffer): Generator<{ form: LeakForm; text: Buffer }> {

@@ -10,3 +10,14 @@ export function buildsRetentionMs(policy: Policy): number {
   );
   return Math.max(...timeouts) * 1000 + HOUR_MS;
 }
+
+/**
+ * Takes the policy; gives how long LIFECYCLE keeps an announcement, ms: an hour, or as long as any token can live and ten
+ * minutes more, so that the feed can tell every end that still matters.
+ */
+export function lifecycleRetentionMs(policy: Policy): number {
+  const lifetimes = Object.values(policy.sources).map(({ lifetime, max_lifetime }) =>
+    durationSeconds(max_lifetime ?? lifetime ?? POLICY_DEFAULTS.lifetime),
+  );
+  return Math.max(HOUR_MS, Math.max(...lifetimes) * 1000 + 600_000);
+}
