@@ -7,6 +7,7 @@ const results = process.env['MAYFLY_RESULTS'];
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', '*.test.ts'],
+    testTimeout: 30_000,
     reporters: results ? ['default', 'json'] : ['default'],
     ...(results ? { outputFile: { json: `${results}/${basename(process.cwd())}.json` } } : {}),
   },

@@ -1,5 +1,6 @@
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { type Child, type Outlets, startChild } from './child.ts';
 import { endLeftover } from './leftovers.ts';
 import { pidFile, type Recorded } from './pid-file.ts';
@@ -67,17 +68,33 @@ export async function freePort(): Promise<number> {
   return port as number;
 }
 
-/** Gives `count` different TCP ports of 127.0.0.1 that nobody listens on: all are held before any is let go. */
+/**
+ * Gives `count` different TCP ports of 127.0.0.1 that nobody listens on: all are held before any is let go. They are
+ * below those that outgoing connections get, which could take one before it is listened on; MAYFLY_PORTS (`from-to`)
+ * says from where instead.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const listen = async () => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    return server;
-  };
-  const servers = await Promise.all(Array.from({ length: count }, listen));
+  const servers: Server[] = [];
+  while (servers.length < count) {
+    const server = await tryToListen(randomPort());
+    if (server) servers.push(server);
+  }
   const ports = servers.map((server) => (server.address() as AddressInfo).port);
   await Promise.all(servers.map((server) => server[Symbol.asyncDispose]()));
   return ports;
+}
+
+function randomPort(): number {
+  const [from = 0, to = 0] = (process.env.MAYFLY_PORTS ?? '12000-31999').split('-').map(Number);
+  return randomInt(from, to + 1);
+}
+
+async function tryToListen(port: number): Promise<Server | undefined> {
+  const server = createServer().listen(port, '127.0.0.1');
+  return await once(server, 'listening').then(
+    () => server,
+    () => undefined,
+  );
 }
 
 function identifySupervisor(): Recorded {

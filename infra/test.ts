@@ -55,7 +55,7 @@ function stepsOf({ full, containers }: { full: boolean; containers: boolean }, n
     { name: 'boundaries', command: [bin('turbo'), 'boundaries'] },
     {
       name: 'types and unit tests',
-      command: [bin('turbo'), 'run', 'typecheck', 'test', '--output-logs=errors-only'],
+      command: [bin('turbo'), 'run', 'typecheck', 'test', '--concurrency=2', '--output-logs=errors-only'],
     },
   ];
   return names.length > 0 ? [systemTests('system', names, {})] : [...checks, systemTests('system', [], {})];

@@ -54,6 +54,20 @@ test.concurrent('a step that asks for a token itself is given one that verifies,
   expect(environment).not.toContain(grant.data.id_token_request_token);
 });
 
+test.concurrent('a declared token is in $NAME and in $NAME_FILE, and verifies against the key set', async () => {
+  const grant = await granted('declared');
+  const seen = join(place, 'declared');
+  const code = `
+    const { API_TOKEN, API_TOKEN_FILE } = process.env, fs = require('fs')
+    fs.writeFileSync(process.argv[1], JSON.stringify([API_TOKEN, fs.readFileSync(API_TOKEN_FILE, 'utf8')]))`;
+
+  await runMayfly(['exec', '--grant', '-', ...script(code), seen], { input: JSON.stringify(grant) });
+
+  const [variable, file] = JSON.parse(readFileSync(seen, 'utf8'));
+  expect(file).toBe(variable);
+  expect(await verified(system, variable)).toMatchObject({ aud: API, repository_id: '456789' });
+});
+
 test.concurrent('mayfly token prints a token that verifies, with the lifetime that was asked', async () => {
   const grant = await granted('prints');
   const args = ['token', '--audience', API, '--lifetime', '600', '--format', 'json'];

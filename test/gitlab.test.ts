@@ -115,7 +115,8 @@ network_policy: { allowed_domains: [example.com] }
     echo \${#DB_PASSWORD} $(wc -c < "$DB_USER") $(stat -c %a "$DB_USER") $(cat "$OLD" | sha256sum | cut -c1-8)
     echo "$AWS_ID_TOKEN" | cut -d. -f2 | tr _- /+ | base64 -d 2>/dev/null | grep -o '"aud":"[^"]*"'`;
 
-  const { code, stdout, stderr } = await execConfig(config, script);
+  const env = vaultEnv({ VAULT_ID_TOKEN: 'set outside, and not what the file declares' });
+  const { code, stdout, stderr } = await execConfig(config, script, env);
 
   const digest = await hexDigest('the-older-password');
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });

@@ -64,13 +64,12 @@ const google = (...more: string[]) => ({
   env: () => ({ GOOGLE_CLOUD_PROJECT: 'stand-in' }),
 });
 
-test.concurrent('a step has its token in $NAME and in $NAME_FILE; the file is refreshed, verifies against the key set, and is gone afterwards', async () => {
+test.concurrent('the token at $NAME_FILE is replaced by another that verifies against the key set, and is gone afterwards', async () => {
   await ci.start({ id: 'refreshed' });
   const grant = await ci.heard('refreshed');
   const seen = join(place, 'seen');
   const code = `
-    const fs = require('fs'), file = process.env.API_TOKEN_FILE, first = fs.readFileSync(file, 'utf8')
-    if (first !== process.env.API_TOKEN) throw new Error('not the same')
+    const fs = require('fs'), { API_TOKEN: first, API_TOKEN_FILE: file } = process.env
     const timer = setInterval(() => {
       const next = fs.readFileSync(file, 'utf8')
       if (next === first) return

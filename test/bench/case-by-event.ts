@@ -72,12 +72,23 @@ async function capacity(alg: Algorithm, { plan, ours, floor, load }: Bench): Pro
   const generator = spread(got.map((one) => (one.ours.cpuSeconds / plan.seconds) * 100)).median;
   const failed = got.reduce((sum, one) => sum + one.ours.failed + one.theirs.failed, 0);
   const note = `generator ${generator.toFixed(0)} % of a core; ${failed} failed`;
-  const rate = compared(`${alg}: tokens a second`, 'tokens/s', FLOOR, pairs(({ perSecond }) => perSecond), {
-    atLeast: LEAST[alg],
-  });
+  const rate = compared(
+    `${alg}: tokens a second`,
+    'tokens/s',
+    FLOOR,
+    pairs(({ perSecond }) => perSecond),
+    {
+      atLeast: LEAST[alg],
+    },
+  );
   return [
     { ...rate, note },
-    compared(`${alg}: CPU a token`, 'µs', FLOOR, pairs(({ cpuMicros }) => cpuMicros)),
+    compared(
+      `${alg}: CPU a token`,
+      'µs',
+      FLOOR,
+      pairs(({ cpuMicros }) => cpuMicros),
+    ),
     compared(`${alg}: CPU a token`, 'µs', 'one raw signature', toRaw, ...rsaOnly(alg, { atMost: 2 })),
   ];
 }
@@ -90,8 +101,15 @@ async function latency(alg: Algorithm, { plan, ours, floor, load }: Bench): Prom
   await theirs();
   const got = await alternate(plan.pacedRounds, mine, theirs);
   const at = (part: number) => got.map((one) => percentile(one.ours.latencies, part));
-  const floorAt = (part: number) => percentile(got.flatMap((one) => one.theirs.latencies), part).toFixed(1);
-  const late = percentile(got.flatMap((one) => one.ours.lateness), 0.99);
+  const floorAt = (part: number) =>
+    percentile(
+      got.flatMap((one) => one.theirs.latencies),
+      part,
+    ).toFixed(1);
+  const late = percentile(
+    got.flatMap((one) => one.ours.lateness),
+    0.99,
+  );
   const what = `${alg} at ${RATE} builds/s`;
   const note = `bare loop p50 ${floorAt(0.5)}, p99 ${floorAt(0.99)} ms; generator late by ${late.toFixed(1)} ms at p99`;
   return [

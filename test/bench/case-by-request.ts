@@ -1,4 +1,11 @@
-import { ALGORITHMS, type Algorithm, AUDIENCES, type BenchSystem, benchSystem, startBuilds } from './bench-system.ts';
+import {
+  ALGORITHMS,
+  type Algorithm,
+  AUDIENCES,
+  type BenchSystem,
+  benchSystem,
+  startBuilds,
+} from './bench-system.ts';
 import { cpuSeconds } from './cpu.ts';
 import { compared, type Figure, type Plot, percentile, type Section, spread } from './figure.ts';
 import { type HttpLoad, httpLoad } from './http-load.ts';
@@ -62,7 +69,10 @@ async function capacity(
   const measure = async (port: number, texts: string[], cpu: () => number): Promise<Round> => {
     const before = cpu();
     const { perSecond } = await load.closed({ port, requests: texts, connections: CONNECTIONS, seconds });
-    return { perSecond, cpuMicros: ((cpu() - before) * 1e6) / (perSecond * Math.max(1, Math.round(seconds))) };
+    return {
+      perSecond,
+      cpuMicros: ((cpu() - before) * 1e6) / (perSecond * Math.max(1, Math.round(seconds))),
+    };
   };
   const mine = () => measure(ours.port('issuer'), requests, ours.cpuSeconds);
   const peerCpu = () => cpuSeconds([peer.pid]) + ours.cpuSecondsOf('redis');
@@ -78,8 +88,20 @@ async function capacity(
     got.map((one) => ({ ours: pick(one.ours), theirs: pick(one.theirs) }));
   const toRaw = got.map(({ ours: { cpuMicros, rawMicros } }) => ({ ours: cpuMicros, theirs: rawMicros }));
   return [
-    compared(`${alg}: tokens a second`, 'tokens/s', PEER, pairs(({ perSecond }) => perSecond), { atLeast: 1.2 }),
-    compared(`${alg}: CPU a token`, 'µs', PEER, pairs(({ cpuMicros }) => cpuMicros), { atMost: 1 }),
+    compared(
+      `${alg}: tokens a second`,
+      'tokens/s',
+      PEER,
+      pairs(({ perSecond }) => perSecond),
+      { atLeast: 1.2 },
+    ),
+    compared(
+      `${alg}: CPU a token`,
+      'µs',
+      PEER,
+      pairs(({ cpuMicros }) => cpuMicros),
+      { atMost: 1 },
+    ),
     compared(`${alg}: CPU a token`, 'µs', 'one raw signature', toRaw, ...rsaOnly(alg, { atMost: 1.7 })),
   ];
 }
@@ -109,7 +131,10 @@ async function latency(
     }));
   const failed = got.reduce((sum, one) => sum + one.ours.failed + one.theirs.failed, 0);
   const cpu = spread(got.map(({ ours: { cpuSeconds: used } }) => (used / seconds) * 100)).median;
-  const late = percentile(got.flatMap(({ ours: { lateness } }) => lateness), 0.99);
+  const late = percentile(
+    got.flatMap(({ ours: { lateness } }) => lateness),
+    0.99,
+  );
   const note = `generator ${cpu.toFixed(0)} % of a core, late by ${late.toFixed(1)} ms at p99; ${failed} failed`;
   const what = `${alg} at ${perSecond}/s`;
   return [
@@ -137,8 +162,9 @@ export function bars(figures: Figure[], title: string): Plot {
     unit: rates[0]?.unit ?? '',
     bars: rates.flatMap(({ what, value, beside }) => [
       { name: `${what.replace(/:.*/, '')} Mayfly`, value, isOurs: true },
-      ...(beside ? [{ name: `${what.replace(/:.*/, '')} ${beside.name}`, value: beside.value, isOurs: false }] : []),
+      ...(beside
+        ? [{ name: `${what.replace(/:.*/, '')} ${beside.name}`, value: beside.value, isOurs: false }]
+        : []),
     ]),
   };
 }
-

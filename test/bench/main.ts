@@ -2,6 +2,7 @@ import { byEvent } from './case-by-event.ts';
 import { byRequest } from './case-by-request.ts';
 import type { Section } from './figure.ts';
 import { type Plan, readPlan } from './plan.ts';
+
 const plan: Plan = readPlan(process.argv.slice(2));
 const cases: Record<string, (plan: Plan) => Promise<Section>> = {
   'by-request': byRequest,

@@ -33,8 +33,17 @@ async function serve({ natsUrl, redisPort, username, password }: BareLoopJob): P
   );
   const jsm = await jetstreamManager(nats);
   const name = 'STARTS';
-  await jsm.streams.add({ name, subjects: ['ci.>'], storage: StorageType.File, duplicate_window: nanos(120_000) });
-  await jsm.consumers.add(name, { durable_name: 'loop', ack_policy: AckPolicy.Explicit, max_ack_pending: 4096 });
+  await jsm.streams.add({
+    name,
+    subjects: ['ci.>'],
+    storage: StorageType.File,
+    duplicate_window: nanos(120_000),
+  });
+  await jsm.consumers.add(name, {
+    durable_name: 'loop',
+    ack_policy: AckPolicy.Explicit,
+    max_ack_pending: 4096,
+  });
   const consumer = await jetstream(nats).consumers.get(name, 'loop');
   const handle = async (message: JsMsg) => {
     const { data } = message.json<Started>();
@@ -52,14 +61,23 @@ async function serve({ natsUrl, redisPort, username, password }: BareLoopJob): P
   return {};
 }
 
-const key = (pair: { privateKey: KeyObject }) => createPrivateKey(pair.privateKey.export({ format: 'pem', type: 'pkcs8' }));
+const key = (pair: { privateKey: KeyObject }) =>
+  createPrivateKey(pair.privateKey.export({ format: 'pem', type: 'pkcs8' }));
 const RSA = key(generateKeyPairSync('rsa', { modulusLength: 2048 }));
 const EC = key(generateKeyPairSync('ec', { namedCurve: 'P-256' }));
 
 async function tokenOf(id: string, audience: string): Promise<string> {
   const isRsa = audience === 'sts.amazonaws.com';
   const iat = Math.floor(Date.now() / 1000);
-  const claims = { iss: 'https://ci.example', sub: id, aud: audience, jti: randomUUID(), iat, nbf: iat - 30, exp: iat + TTL_SECONDS };
+  const claims = {
+    iss: 'https://ci.example',
+    sub: id,
+    aud: audience,
+    jti: randomUUID(),
+    iat,
+    nbf: iat - 30,
+    exp: iat + TTL_SECONDS,
+  };
   const header = { alg: isRsa ? 'RS256' : 'ES256', kid: 'bare', typ: 'JWT' };
   const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
   const input = `${part(header)}.${part(claims)}`;

@@ -26,8 +26,7 @@ await answerJobs<HttpJob>(
     const pool = pools.get(port) ?? httpPool(port, connections);
     pools.set(port, pool);
     let next = 0;
-    const act = async () =>
-      (await pool.send(requests[next++ % requests.length] as string)).status === 200;
+    const act = async () => (await pool.send(requests[next++ % requests.length] as string)).status === 200;
     const before = process.cpuUsage();
     const done = perSecond
       ? { perSecond, ...(await pace(perSecond, seconds, act)) }

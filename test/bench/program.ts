@@ -49,7 +49,9 @@ export async function answerJobs<J>(
   for await (const line of createInterface({ input: process.stdin })) {
     const reply: Line = await answer(JSON.parse(line) as J).then(
       (result) => ({ result }),
-      (error: unknown) => ({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+      (error: unknown) => ({
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      }),
     );
     process.stdout.write(`${JSON.stringify(reply)}\n`);
   }

@@ -64,7 +64,6 @@ export async function loginToVault(login: VaultLogin, warn: (line: string) => vo
     async [Symbol.asyncDispose]() {
       ended.abort();
       await kept;
-      if (ended.signal.aborted) return;
       await revoke(unhurried(REVOKED_WITHIN_MS), token, warn);
     },
   };
