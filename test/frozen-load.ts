@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { percentile } from './backlog-watch.ts';
@@ -48,10 +50,24 @@ async function follow(send: () => Promise<{ status: number }>, fared: Fared): Pr
   fared.push({ status, at, ms: performance.now() - at });
 }
 
-/** Reads a document of the publisher to its end. */
-export async function read(system: TestSystem, path: string): Promise<{ status: number }> {
-  const signal = AbortSignal.timeout(TIMEOUT_MS);
-  const response = await fetch(system.urlOf('jwks-publisher') + path, { signal });
+/** A bare HTTP server in a process of its own: what it needs to answer is what this machine needs just now. */
+export async function bareServer(): Promise<AsyncDisposable & { url: string }> {
+  const script =
+    "const s=require('node:http').createServer((q,r)=>r.end('{}')).listen(0,'127.0.0.1',()=>console.log(s.address().port))";
+  const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [port] = (await once(child.stdout, 'data')) as [Buffer];
+  return {
+    url: `http://127.0.0.1:${Number(port)}`,
+    async [Symbol.asyncDispose]() {
+      child.kill();
+      await once(child, 'exit');
+    },
+  };
+}
+
+/** Reads what is at an address to its end. */
+export async function read(url: string): Promise<{ status: number }> {
+  const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
   await response.arrayBuffer();
   return response;
 }

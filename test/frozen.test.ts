@@ -2,7 +2,7 @@ import { markKeeper } from '@mayfly/build-store/mark-keeper';
 import { buildReader, FRESH_MS } from '@mayfly/build-store/reader';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Ci, connectCi, eventually, finishedEvent } from './ci.ts';
-import { type Fared, p99, read, residentMemory, sendRequests } from './frozen-load.ts';
+import { bareServer, type Fared, p99, read, residentMemory, sendRequests } from './frozen-load.ts';
 import { testRedis } from './redis.ts';
 import { introspect, isActive, requestToken } from './relying-party.ts';
 import { type TestSystem, testSystem } from './system.ts';
@@ -21,13 +21,16 @@ const DOCUMENTS = { discovery: '/acme/.well-known/openid-configuration', jwks: '
 describe.skipIf(isContainers)('paused servers', () => {
   let system: TestSystem;
   let ci: Ci;
+  let bare: Awaited<ReturnType<typeof bareServer>>;
   beforeAll(async () => {
+    bare = await bareServer();
     system = await testSystem();
     ci = await connectCi(system);
   });
   afterAll(async () => {
     await ci[Symbol.asyncDispose]();
     await system[Symbol.asyncDispose]();
+    await bare[Symbol.asyncDispose]();
   });
 
   test.for(CASES)(
@@ -42,11 +45,12 @@ describe.skipIf(isContainers)('paused servers', () => {
       await eventually(() => isActive(system, token), 'active token');
       const kinds = {
         introspection: () => introspect(system, token),
-        discovery: () => read(system, DOCUMENTS.discovery),
-        jwks: () => read(system, DOCUMENTS.jwks),
+        discovery: () => read(system.urlOf('jwks-publisher') + DOCUMENTS.discovery),
+        jwks: () => read(system.urlOf('jwks-publisher') + DOCUMENTS.jwks),
+        bare: () => read(bare.url),
         token: () => requestToken(system, grants[0], AUDIENCE),
       };
-      const before = await during(1000, kinds);
+      await during(500, kinds);
       const memory = residentMemory(system);
 
       for (const part of parts) await system.pause(part);
@@ -55,7 +59,7 @@ describe.skipIf(isContainers)('paused servers', () => {
       const finished = finishUntilStored(ci, ending).then(() => {
         isEnded = true;
       });
-      const { introspection, discovery, jwks } = await during(SECONDS * 1000, kinds);
+      const { introspection, discovery, jwks, bare: control } = await during(SECONDS * 1000, kinds);
       const grown = growth(memory, residentMemory(system));
       for (const part of parts) await system.resume(part);
       const resumed = performance.now();
@@ -71,18 +75,18 @@ describe.skipIf(isContainers)('paused servers', () => {
       await ci.start({ id: `${name}-after` });
       await ci.heard(`${name}-after`);
       console.log(
-        `${what} paused for ${SECONDS} s, ${RATE}/s of each: introspection 503 p99 ${p99(introspection).toFixed(0)} ms (before ${p99(before.introspection).toFixed(0)}), ` +
-          `discovery p99 ${p99(discovery).toFixed(1)} ms (before ${p99(before.discovery).toFixed(1)}), JWKS p99 ${p99(jwks).toFixed(1)} ms (before ${p99(before.jwks).toFixed(1)}); ` +
+        `${what} paused for ${SECONDS} s, ${RATE}/s of each: introspection 503 p99 ${p99(introspection).toFixed(0)} ms, discovery p99 ${p99(discovery).toFixed(1)} ms, ` +
+          `JWKS p99 ${p99(jwks).toFixed(1)} ms (a bare server meanwhile ${p99(control).toFixed(1)} ms); ` +
           `memory ${JSON.stringify(grown)} MiB; all goes on after ${(performance.now() - resumed).toFixed(0)} ms`,
       );
       // The last proof holds for two seconds; where Redis is paused nobody can read it.
       const unknown = introspection.filter(({ at }) => parts.includes('redis') || at - from > FRESH_MS + 500);
       expect(statusesOf(unknown)).toEqual([503]);
-      expect(p99(introspection)).toBeLessThan(atMost(250, before.introspection));
-      for (const kind of ['discovery', 'jwks'] as const) {
-        const fared = { discovery, jwks }[kind];
+      expect(p99(introspection)).toBeLessThan(250 + 2 * p99(control));
+      for (const fared of [discovery, jwks]) {
         expect(statusesOf(fared)).toEqual([200]);
-        expect(p99(fared)).toBeLessThan(atMost(20, before[kind]));
+        // Where the machine is busy with other work as well, that is not ours.
+        expect(p99(fared)).toBeLessThan(Math.max(20, 2 * p99(control)));
       }
       expect(Math.max(...Object.values(grown))).toBeLessThan(64);
     },
@@ -111,9 +115,6 @@ test('a mark that a paused Redis writes late proves nothing of the time in betwe
   expect(await late).toBe(true);
   expect(await reader.isFresh()).toBe(false);
 });
-
-/** What the machine allows where it is busy with other work as well: twice what the same requests took before. */
-const atMost = (ms: number, before: Fared) => Math.max(ms, 2 * p99(before));
 
 const statusesOf = (fared: Fared) => [...new Set(fared.map(({ status }) => status))];
 

@@ -8,7 +8,14 @@ export function install(dir: string, version: string): void {
   if (existsSync(join(dir, 'node_modules', 'n8n'))) return;
   const started = Date.now();
   writeFileSync(join(dir, 'package.json'), '{ "private": true }');
-  const quiet = ['--no-audit', '--no-fund', '--omit=dev', '--omit=optional', '--legacy-peer-deps', '--loglevel=error'];
+  const quiet = [
+    '--no-audit',
+    '--no-fund',
+    '--omit=dev',
+    '--omit=optional',
+    '--legacy-peer-deps',
+    '--loglevel=error',
+  ];
   const options = { cwd: dir, encoding: 'utf8' } as const;
   done(spawnSync('npm', ['install', `n8n@${version}`, '--ignore-scripts', ...quiet], options));
   // The one package that n8n does not start without and that is made on the machine.

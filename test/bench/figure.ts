@@ -16,8 +16,9 @@ export type Figure = {
   note?: string;
 };
 
-/** A plot of the report: bars, or the percentiles of latencies. */
+/** A plot of the report: bars, the percentiles of latencies, or one that is drawn already. */
 export type Plot =
+  | { kind: 'drawn'; title: string; svg: string }
   | { kind: 'bars'; title: string; unit: string; bars: { name: string; value: Spread; isOurs: boolean }[] }
   | { kind: 'latency'; title: string; lines: { name: string; latencies: number[]; isOurs: boolean }[] };
 

@@ -13,22 +13,29 @@ export function httpPool(port: number, size: number): HttpPool {
   const idle: Connection[] = [];
   const waiting: Asked[] = [];
   const all = new Set<Connection>();
+  const ask = (asked: Asked) => {
+    const there = idle.pop();
+    if (there) return there.ask(asked);
+    if (all.size >= size) return void waiting.push(asked);
+    const made = open(port, free, gone);
+    all.add(made);
+    made.ask(asked);
+  };
   const free = (connection: Connection) => {
     const next = waiting.shift();
     if (next) connection.ask(next);
     else idle.push(connection);
   };
+  // A server closes what was idle for long.
+  const gone = (connection: Connection) => {
+    all.delete(connection);
+    const at = idle.indexOf(connection);
+    if (at >= 0) idle.splice(at, 1);
+    const next = waiting.shift();
+    if (next) ask(next);
+  };
   return {
-    send: (request) =>
-      new Promise((resolve, reject) => {
-        const asked = { request, resolve, reject };
-        const there = idle.pop();
-        if (there) return there.ask(asked);
-        if (all.size >= size) return void waiting.push(asked);
-        const made = open(port, free, () => all.delete(made));
-        all.add(made);
-        made.ask(asked);
-      }),
+    send: (request) => new Promise((resolve, reject) => ask({ request, resolve, reject })),
     close() {
       for (const connection of all) connection.socket.destroy();
     },
@@ -37,7 +44,11 @@ export function httpPool(port: number, size: number): HttpPool {
 
 type Connection = { socket: Socket; ask(asked: Asked): void };
 
-function open(port: number, free: (connection: Connection) => void, gone: () => void): Connection {
+function open(
+  port: number,
+  free: (connection: Connection) => void,
+  gone: (connection: Connection) => void,
+): Connection {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   let asked: Asked | undefined;
   let text = '';
@@ -61,7 +72,7 @@ function open(port: number, free: (connection: Connection) => void, gone: () => 
   });
   socket.on('error', () => undefined);
   socket.on('close', () => {
-    gone();
+    gone(connection);
     asked?.reject(new Error('the server closed the connection'));
   });
   return connection;

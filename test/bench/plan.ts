@@ -17,7 +17,7 @@ export type Plan = {
 };
 
 const MODES = {
-  quick: { rounds: 5, seconds: 2, pacedRounds: 5, pacedSeconds: 2, sizes: [1000, 10_000] },
+  quick: { rounds: 5, seconds: 1, pacedRounds: 3, pacedSeconds: 2, sizes: [1000, 10_000] },
   full: { rounds: 5, seconds: 5, pacedRounds: 5, pacedSeconds: 8, sizes: [1000, 100_000, 1_000_000] },
   smoke: { rounds: 1, seconds: 0.3, pacedRounds: 1, pacedSeconds: 0.5, sizes: [200, 400] },
 };

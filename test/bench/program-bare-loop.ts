@@ -16,10 +16,6 @@ const TTL_SECONDS = 300;
 const signLater = promisify(sign);
 const closing: (() => unknown)[] = [];
 
-await answerJobs<BareLoopJob>(serve, async () => {
-  for (const close of closing.toReversed()) await close();
-});
-
 /**
  * The least that can make a token of an event: one process, one stream, one write to Redis, one signature, one publish;
  * nothing is checked. RS256 is signed on libuv's threads and ES256 at once, which is fastest for each.
@@ -85,3 +81,7 @@ async function tokenOf(id: string, audience: string): Promise<string> {
   const signature = isRsa ? await signLater('sha256', bytes, RSA) : toP1363(sign('sha256', bytes, EC));
   return `${input}.${signature.toString('base64url')}`;
 }
+
+await answerJobs<BareLoopJob>(serve, async () => {
+  for (const close of closing.toReversed()) await close();
+});

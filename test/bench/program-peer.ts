@@ -15,17 +15,14 @@ const LIFETIME_SECONDS = 300;
 
 const opened: { close(): void }[] = [];
 
-await answerJobs<PeerJob>(serve, () => {
-  for (const one of opened) one.close();
-});
-
 /** Serves oidc-provider as its own documents set it up, with records in Redis. */
 async function serve({ redisPort, username, password }: PeerJob): Promise<{ port: number }> {
   // It may batch what it sends to Redis, as we do.
   const redis = new Redis(redisPort, '127.0.0.1', { username, password, enableAutoPipelining: true });
   const Adapter = redisAdapter(redis);
   const records = new Adapter('ClientCredentials');
-  const server = createServer().listen(0, '127.0.0.1');
+  // As long as ours: no side opens connections again in its rounds.
+  const server = createServer({ keepAliveTimeout: 30_000 }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const provider = new Provider(`http://127.0.0.1:${port}`, {
@@ -80,3 +77,7 @@ function privateJwk(alg: 'RS256' | 'ES256'): object {
       : generateKeyPairSync('ec', { namedCurve: 'P-256' });
   return { ...privateKey.export({ format: 'jwk' }), alg, use: 'sig', kid: alg };
 }
+
+await answerJobs<PeerJob>(serve, () => {
+  for (const one of opened) one.close();
+});

@@ -25,7 +25,10 @@ export function startProgram(file: string, execArgv: readonly string[] = []): Pr
       const { value, done } = await lines.next();
       if (done) throw new Error(`${file} ended`);
       const { result, error } = JSON.parse(value) as Line;
-      if (error !== undefined) throw new Error(`${file}: ${error}`);
+      if (error !== undefined) {
+        await end(child);
+        throw new Error(`${file}: ${error}`);
+      }
       return result as T;
     },
     [Symbol.asyncDispose]: () => end(child),

@@ -13,6 +13,7 @@ export async function alternate<A, B>(
       const other = await theirs(round);
       results.push({ ours: await ours(round), theirs: other });
     }
+    process.stderr.write('.');
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
   return results;

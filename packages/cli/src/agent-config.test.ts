@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -94,4 +94,17 @@ test.each([
 
 test('a file that is not there is named', () => {
   expect(() => readAgentConfig('/nowhere.yml', undefined)).toThrow('/nowhere.yml cannot be read (ENOENT)');
+});
+
+test('the file of the guide declares what the guide says', () => {
+  const guide = readFileSync(join(import.meta.dirname, '../../../docs/gitlab.md'), 'utf8');
+  const [, config = ''] = /```yaml\n([\s\S]*?)```/.exec(guide) ?? [];
+
+  const { idTokens, secrets } = read(config);
+
+  expect(Object.keys(idTokens)).toEqual(['VAULT_ID_TOKEN', 'AWS_ID_TOKEN']);
+  expect(Object.entries(secrets).map(([name, { field, isFile }]) => [name, field, isFile])).toEqual([
+    ['DB_PASSWORD', 'password', false],
+    ['DB_USER', 'user', true],
+  ]);
 });

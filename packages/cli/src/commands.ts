@@ -35,9 +35,9 @@ ${Object.entries(COMMANDS)
 
 Exit codes
   ${EXIT_CODES.usage}    the command line is wrong
-  ${EXIT_CODES.configuration}    the configuration is wrong, or there is no grant or an expired one
-  ${EXIT_CODES.refused}    the issuer refused
-  ${EXIT_CODES.unreachable}    the issuer cannot be reached, or cannot answer now
+  ${EXIT_CODES.configuration}    the configuration is wrong or names what is not there, or there is no grant or an expired one
+  ${EXIT_CODES.refused}    the issuer or Vault refused
+  ${EXIT_CODES.unreachable}    the issuer or Vault cannot be reached, or cannot answer now
   ${EXIT_CODES.masking}    the output cannot be masked, or a leak in it could not be reported
   ${EXIT_CODES.notRun}  the command cannot be run
   ${EXIT_CODES.notFound}  the command is not there

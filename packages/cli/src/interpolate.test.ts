@@ -11,7 +11,10 @@ import { interpolateDocument } from './interpolate-document.ts';
 import { referencesIn, substitute } from './interpolate-text.ts';
 import { runMayfly } from './run-in-test.ts';
 import { startStandInIssuer } from './stand-in-issuer.ts';
+import { readVarSources, type VarSource } from './var-source.ts';
+import { readIdToken } from './var-source-idtoken.ts';
 import { lookupPaths } from './var-source-lookup.ts';
+import { readVault } from './var-source-vault.ts';
 
 const write = (text: string) => {
   const file = join(mkdtempSync(join(tmpdir(), 'pipeline-')), 'pipeline.yml');
@@ -141,6 +144,23 @@ test('one job is written without the others, and --output is readable for its ow
   expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
   expect(parse(readFileSync(file, 'utf8'))).toEqual({ jobs: [{ name: 'one', x: 'b' }] });
   expect(statSync(file).mode & 0o777).toBe(0o600);
+});
+
+test('the sources of the guide are what the guide says', () => {
+  const guide = readFileSync(join(import.meta.dirname, '../../../docs/concourse.md'), 'utf8');
+  const [, pipeline = ''] = /```yaml\n([\s\S]*?)```/.exec(guide) ?? [];
+
+  const [aws, hvjwt] = readVarSources(parse(pipeline).var_sources) as [VarSource, VarSource];
+
+  expect(readIdToken(aws)).toEqual({
+    request: { audiences: ['sts.amazonaws.com'], subjectClaim: 'job', lifetimeSeconds: 900 },
+    algorithm: 'RS256',
+  });
+  expect(readVault(hvjwt)).toMatchObject({
+    authPath: '/auth/concourse',
+    role: 'example',
+    audience: hvjwt.config['url'],
+  });
 });
 
 const sources = (text: string) => `var_sources: ${text}\nx: ((a:token))\n`;

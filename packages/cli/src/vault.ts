@@ -48,11 +48,11 @@ export async function loginToVault(login: VaultLogin, warn: (line: string) => vo
   const seconds = Number(auth?.['lease_duration'] ?? 0);
   const ended = new AbortController();
   // The lease is kept and the token revoked even where a signal has ended what came before.
-  const unhurried = (timeoutMs: number) => vaultAt({ ...named, timeoutMs, signal: undefined });
+  const other = (timeoutMs: number, signal?: AbortSignal) => vaultAt({ ...named, timeoutMs, signal });
   const lease = {
     seconds: isRenewable ? seconds : 0,
     token,
-    vault: unhurried(0),
+    vault: other(0, ended.signal),
     warn,
     signal: ended.signal,
   };
@@ -64,7 +64,7 @@ export async function loginToVault(login: VaultLogin, warn: (line: string) => vo
     async [Symbol.asyncDispose]() {
       ended.abort();
       await kept;
-      await revoke(unhurried(REVOKED_WITHIN_MS), token, warn);
+      await revoke(other(REVOKED_WITHIN_MS), token, warn);
     },
   };
 }

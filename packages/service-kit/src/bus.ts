@@ -174,9 +174,10 @@ async function consumeUntilHeld(
   stopped.addEventListener('abort', stop, { once: true });
   try {
     for await (const message of messages) {
-      await take(message);
-      // What was given to us and not taken is delivered again after a while.
+      // What was given to us and not taken is delivered again, but not at once: a short wait is better.
+      for (let waits = 0; isHeld() && waits < MOST_WAITS; waits++) await pause(HELD_MS);
       if (isHeld()) break;
+      await take(message);
     }
   } finally {
     stopped.removeEventListener('abort', stop);
@@ -185,6 +186,8 @@ async function consumeUntilHeld(
 
 /** How soon it is asked again whether messages that are held may come, ms. */
 const HELD_MS = 50;
+/** How often it is asked with messages at hand, before they are left to others. */
+const MOST_WAITS = 20;
 
 /** Longest pause before a message that failed is delivered again, ms: how soon work goes on once what failed is back. */
 const MAX_BACKOFF_MS = 1000;

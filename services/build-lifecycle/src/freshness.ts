@@ -81,22 +81,29 @@ async function prove(
 ): Promise<{ isRebuilt: boolean; isProof: boolean }> {
   const { marks } = projection;
   const read = await marks.readMark();
-  const progress = await projection.progress();
-  const { stream, firstSeq, starts, ends, oldestEndAt, at } = progress;
-  const range = replayRange({ ...held, ...read }, progress);
+  let progress = await projection.progress();
+  let range = replayRange({ ...held, ...read }, progress);
   if (range) {
     if (!(await marks.holdRebuild(owner))) return { isRebuilt: false, isProof: false };
-    if (read.mark?.stream !== stream) await marks.clear();
+    if (read.mark?.stream !== progress.stream) {
+      await marks.clear();
+      // What anybody recorded until now may be gone: all that was delivered by now has to be replayed.
+      progress = await projection.progress();
+      range = replayRange({ ...held, now: read.now, mark: undefined }, progress) ?? range;
+    }
     await rebuild(projection, range, owner, log);
   }
+  const { stream, firstSeq, starts, ends, oldestEndAt, at } = progress;
   // Data that is complete up to its floors is worth a mark though it is not fresh: it need not be replayed again.
   const isProof = oldestEndAt === undefined || at - oldestEndAt <= MAX_LAG_MS;
   const floors = { startsFloor: starts.floor, endsFloor: ends.floor };
-  const times = { at: isProof ? read.now : 0, markedAt: read.now };
+  // The proof of one who rebuilt is as old as the rebuild was long: the next one counts.
+  const times = range
+    ? { at: 0, markedAt: (await marks.readMark()).now }
+    : { at: isProof ? read.now : 0, markedAt: read.now };
   const mark = { stream, runId: held.runId, firstSeq, ...floors, ...times };
   const isWritten = await marks.writeMark(owner, mark);
   if (range) await marks.releaseRebuild();
-  // The proof of one who rebuilt is as old as the rebuild was long: the next one counts.
   return { isRebuilt: isWritten, isProof: isProof && isWritten && !range };
 }
 

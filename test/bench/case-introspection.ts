@@ -1,0 +1,96 @@
+import {
+  ALGORITHMS,
+  type Algorithm,
+  AUDIENCES,
+  type BenchSystem,
+  benchSystem,
+  startBuilds,
+} from './bench-system.ts';
+import { bars } from './case-by-request.ts';
+import { cpuSeconds } from './cpu.ts';
+import { compared, type Figure, type Section } from './figure.ts';
+import { type HttpLoad, httpLoad } from './http-load.ts';
+import { httpPool } from './http-pool.ts';
+import { introspectionRequest } from './introspection-requests.ts';
+import { type Peer, startPeer } from './peer.ts';
+import type { Plan } from './plan.ts';
+import { alternate } from './rounds.ts';
+
+const CONNECTIONS = 64;
+const TOKENS = 500;
+const PEER = 'oidc-provider';
+
+/** Measures introspection of different active tokens in turn, against the peer's of opaque tokens in the same Redis. */
+export async function introspection(plan: Plan): Promise<Section> {
+  await using ours = await benchSystem();
+  await using peer = await startPeer(ours.redisLogin);
+  await using load = await httpLoad();
+  const figures: Figure[] = [];
+  for (const alg of ALGORITHMS) figures.push(...(await compare(alg, plan, ours, peer, load)));
+  const text = [
+    `${TOKENS} different active tokens in turn, ${CONNECTIONS} connections, ${load.name}. Ours checks signature, times, audience and build each time; the peer looks up an opaque token.`,
+  ];
+  const title = 'Introspection';
+  return { name: 'introspection', title, text, figures, plots: [bars(figures, title)] };
+}
+
+async function compare(
+  alg: Algorithm,
+  { rounds, seconds }: Plan,
+  ours: BenchSystem,
+  peer: Peer,
+  load: HttpLoad,
+): Promise<Figure[]> {
+  const grants = await startBuilds(ours, `asked-${alg}`, TOKENS, AUDIENCES[alg]);
+  const mineRequests = grants.map(({ data }) =>
+    introspectionRequest(ours, alg, data.id_tokens['API_TOKEN'] as string),
+  );
+  const theirRequests = (await opaqueTokens(peer)).map((token) => peer.introspectionRequest(token));
+  await assertActive(ours.port('jwks-publisher'), mineRequests[0] as string);
+  await assertActive(peer.port, theirRequests[0] as string);
+  const measure = async (port: number, requests: string[], cpu: () => number) => {
+    const before = cpu();
+    const result = await load.closed({ port, requests, connections: CONNECTIONS, seconds });
+    const count = result.perSecond * Math.max(1, Math.round(seconds));
+    return { perSecond: result.perSecond, cpuMicros: ((cpu() - before) * 1e6) / count };
+  };
+  const mine = () => measure(ours.port('jwks-publisher'), mineRequests, ours.cpuSeconds);
+  const peerCpu = () => cpuSeconds([peer.pid]) + ours.cpuSecondsOf('redis');
+  const theirs = () => measure(peer.port, theirRequests, peerCpu);
+  await mine();
+  await theirs();
+  const got = await alternate(rounds, mine, theirs);
+  const pairs = (pick: (round: { perSecond: number; cpuMicros: number }) => number) =>
+    got.map((one) => ({ ours: pick(one.ours), theirs: pick(one.theirs) }));
+  return [
+    compared(
+      `${alg}: questions a second`,
+      'questions/s',
+      PEER,
+      pairs(({ perSecond }) => perSecond),
+      { atLeast: 1.5 },
+    ),
+    compared(
+      `${alg}: CPU a question`,
+      'µs',
+      PEER,
+      pairs(({ cpuMicros }) => cpuMicros),
+    ),
+  ];
+}
+
+async function opaqueTokens(peer: Peer): Promise<string[]> {
+  const pool = httpPool(peer.port, 16);
+  const answers = await Promise.all(
+    Array.from({ length: TOKENS }, () => pool.send(peer.tokenRequest('opaque'))),
+  );
+  pool.close();
+  return answers.map(({ body }) => (JSON.parse(body) as { access_token: string }).access_token);
+}
+
+async function assertActive(port: number, request: string): Promise<void> {
+  const pool = httpPool(port, 1);
+  const { status, body } = await pool.send(request);
+  pool.close();
+  if (status !== 200 || !/"active":true/.test(body)) throw new Error(`introspection answered ${status}`);
+}
