@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { connect } from '@nats-io/transport-node';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectCi, startedEvent } from './ci.ts';
 import { openStreams } from './operator.ts';
 import { isActive } from './relying-party.ts';
@@ -25,10 +25,14 @@ const ELSEWHERE = [
   '$JS.API.CONSUMER.DELETE.BUILDS.build-lifecycle-ends',
 ];
 
-test.for(VERSIONS)(
-  'on nats-server %s an event on the subject of another source reaches nobody',
-  async (nats) => {
-    await using system = await testSystem({ nats });
+describe.for(VERSIONS)('on nats-server %s', (nats) => {
+  let system: TestSystem;
+  beforeAll(async () => {
+    system = await testSystem({ nats });
+  });
+  afterAll(() => system[Symbol.asyncDispose]());
+
+  test('an event on the subject of another source reaches nobody', async () => {
     await using streams = await openStreams(system);
     await using intruder = await connectCi(system, 'other');
     const before = await streams.lastSequences();
@@ -39,13 +43,9 @@ test.for(VERSIONS)(
     await intruder.nats.flush();
 
     await staysAsItWas(system, before);
-  },
-);
+  });
 
-test.for(VERSIONS)(
-  'on nats-server %s no reply subject that a source names gets anything to leave its account',
-  async (nats) => {
-    await using system = await testSystem({ nats });
+  test('no reply subject that a source names gets anything to leave its account', async () => {
     await using streams = await openStreams(system);
     await using acme = await connectCi(system);
     const intruder = await connect(system.ciCredentials('other'));
@@ -73,13 +73,9 @@ test.for(VERSIONS)(
     expect(others).toEqual(othersBefore);
     expect(acme.grants).toEqual([]);
     await stillWorks(system);
-  },
-);
+  });
 
-test.for(VERSIONS)(
-  'on nats-server %s a source cannot swallow an event of another by taking its message id',
-  async (nats) => {
-    await using system = await testSystem({ nats });
+  test('a source cannot swallow an event of another by taking its message id', async () => {
     await using acme = await connectCi(system);
     await using other = await connectCi(system, 'other');
     const start = startedEvent('acme', { id: 'mine' });
@@ -93,8 +89,8 @@ test.for(VERSIONS)(
     expect(await isActive(system, token)).toBe(true);
     expect((await acme.finish('mine')).duplicate).toBe(false);
     await expect.poll(() => isActive(system, token), { timeout: 10_000 }).toBe(false);
-  },
-);
+  });
+});
 
 async function staysAsItWas(system: TestSystem, before: Record<string, number>): Promise<void> {
   await using streams = await openStreams(system);

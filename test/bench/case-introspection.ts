@@ -57,8 +57,7 @@ async function compare(
   const mine = () => measure(ours.port('jwks-publisher'), mineRequests, ours.cpuSeconds);
   const peerCpu = () => cpuSeconds([peer.pid]) + ours.cpuSecondsOf('redis');
   const theirs = () => measure(peer.port, theirRequests, peerCpu);
-  await mine();
-  await theirs();
+  for (const warmUp of [mine, theirs, mine, theirs]) await warmUp();
   const got = await alternate(rounds, mine, theirs);
   const pairs = (pick: (round: { perSecond: number; cpuMicros: number }) => number) =>
     got.map((one) => ({ ours: pick(one.ours), theirs: pick(one.theirs) }));

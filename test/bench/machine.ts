@@ -1,16 +1,34 @@
 import { execFileSync } from 'node:child_process';
-import { cpus, loadavg, release, totalmem } from 'node:os';
+import { cpus, release, totalmem } from 'node:os';
 
-/** Where and when something was measured. */
-export type Machine = { when: string; what: string; loadBefore: number; commit: string };
+/** Where and when something was measured; `busyBefore` is how much of the cores others took just before, 0 to 1. */
+export type Machine = { when: string; what: string; busyBefore: number; commit: string };
 
 /** Says what this machine is and what it is doing. */
-export function machine(servers: { nats: string; redis: string }): Machine {
+export async function machine(servers: { nats: string; redis: string }): Promise<Machine> {
   const cores = cpus();
   const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`;
   const what = `${cores.length} cores (${cores[0]?.model.trim()}), ${memory}, Linux ${release()}, Node ${process.versions.node}, nats-server ${servers.nats}, redis-server ${servers.redis}, ${run('openssl', ['version'])}`;
-  return { when: new Date().toISOString(), what, loadBefore: loadavg()[0] as number, commit: commit() };
+  return { when: new Date().toISOString(), what, busyBefore: await busyShare(), commit: commit() };
 }
+
+async function busyShare(): Promise<number> {
+  const before = times();
+  await new Promise((resolve) => setTimeout(resolve, WATCHED_MS));
+  const after = times();
+  return 1 - (after.idle - before.idle) / Math.max(after.all - before.all, 1);
+}
+
+function times(): { idle: number; all: number } {
+  const cores = cpus().map((core) => core.times);
+  const sum = (values: number[]) => values.reduce((total, one) => total + one, 0);
+  return {
+    idle: sum(cores.map(({ idle }) => idle)),
+    all: sum(cores.map((core) => sum(Object.values(core)))),
+  };
+}
+
+const WATCHED_MS = 3000;
 
 function commit(): string {
   const hash = run('git', ['rev-parse', '--short', 'HEAD']);

@@ -40,9 +40,11 @@ if (chosen.length === 0) throw new Error(`the cases are ${Object.keys(CASES).joi
 
 const path = (to: string) => fileURLToPath(new URL(to, import.meta.url));
 const { nats, redis } = await findServers({ cache: path('../../.cache/servers'), say: console.error });
-const where = machine({ nats: nats.version, redis: redis.version });
-if (where.loadBefore > 1)
-  console.error(`the machine is busy (load ${where.loadBefore.toFixed(1)}): only ratios will mean anything`);
+const where = await machine({ nats: nats.version, redis: redis.version });
+if (where.busyBefore > 0.1)
+  console.error(
+    `the machine is busy (${(where.busyBefore * 100).toFixed(0)} %): only ratios will mean anything`,
+  );
 
 const sections: Section[] = [];
 for (const [name, measure] of chosen) {

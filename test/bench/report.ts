@@ -38,11 +38,11 @@ function describe(figure: Figure): string {
   return `${what}: ${shown}, aim ${aimText(aim)}`;
 }
 
-function head(plan: Plan, { when, what, loadBefore, commit }: Machine): string {
+function head(plan: Plan, { when, what, busyBefore, commit }: Machine): string {
   const command = `npm run bench${plan.mode === 'quick' ? '' : ` -- --${plan.mode}`}`;
   return `# What Mayfly's speed was
 
-Written by \`${command}\` on ${when}, at commit ${commit}, on ${what}. The load of the machine before it began was ${loadBefore.toFixed(2)}.
+Written by \`${command}\` on ${when}, at commit ${commit}, on ${what}. Before it began others took ${Math.round(busyBefore * 100)} % of the cores${busyBefore > 0.1 ? ': **too much, so that only the ratios mean anything**' : ''}.
 
 Real servers and processes, load from processes of their own on the same cores. Capacity: closed loop, ${plan.rounds} rounds of ${plan.seconds} s, ours and the other side in turn, in alternating order, after a warm-up round. Fixed rates: open loop, ${plan.pacedRounds} rounds of ${plan.pacedSeconds} s. Figures are medians over the rounds, with the lowest and highest in brackets; a ratio is the median of the ratios of each round. Rates drift from machine to machine; ratios of the same round compare.`;
 }

@@ -5,13 +5,12 @@ import type { AdmittedBuild } from '@mayfly/contracts/events';
 import type { KeySets } from './key-sets.ts';
 import { type IdTokenClaims, readToken } from './token.ts';
 
-/** What it takes to say whether a token is active: the issuer's keys, the builds, and the time (s since 1970). */
+/** What it takes to say whether a token is active: the issuer's keys, and the builds with the time. */
 export type Judge = {
   source: string;
   issuer: string;
   keySets: Pick<KeySets, 'get' | 'isConfirmed'>;
   builds: Pick<BuildReader, 'find'>;
-  now(): number;
 };
 
 /** What a token is now: active, with what it says and its build; or not, and then whether anyone of ours signed it. */
@@ -27,7 +26,7 @@ export type Judgement =
 export async function judge(
   token: string,
   isAudience: (audience: string) => boolean,
-  { source, issuer, keySets, builds, now }: Judge,
+  { source, issuer, keySets, builds }: Judge,
 ): Promise<Judgement> {
   const keySet = keySets.get(source);
   if (!keySet || !keySets.isConfirmed(source)) {
@@ -38,10 +37,12 @@ export async function judge(
 
   const { claims } = read;
   const isMeant = [claims.aud ?? []].flat().some((audience) => isAudience(audience));
-  const time = now();
-  const isInTime = claims.nbf <= time && time < claims.exp;
   const reference = referenceOf(claims, source);
-  const build = runningBuild(await builds.find(reference), reference.attempt);
+  const known = await builds.find(reference);
+  const build = runningBuild(known, reference.attempt);
+  // By Redis's clock, which all replicas share: one whose own is behind takes no token longer than the others.
+  const time = Math.floor(known.now / 1000);
+  const isInTime = claims.nbf <= time && time < claims.exp;
   if (!build || !isMeant || !isInTime) return { active: false, isOurs: true };
   return { active: true, claims, build };
 }

@@ -1,5 +1,5 @@
 import { MARK_KEY, readMark, statusListPrefix } from '@mayfly/build-store/layout';
-import { FRESH_MS } from '@mayfly/build-store/reader';
+import { FRESH_MS, isRecent } from '@mayfly/build-store/reader';
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { RedisLink } from '@mayfly/service-kit/redis';
 
@@ -28,7 +28,7 @@ export function runningBuildsReader({ redis, runId }: RedisLink): RunningBuildsR
       const [markText, bits, seconds, micros] = await ask(redis, `${statusListPrefix(source)}${list}`);
       const mark = readMark(markText?.toString() ?? null);
       const now = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
-      const freshForMs = mark ? mark.at + FRESH_MS - now : -1;
+      const freshForMs = mark && isRecent(mark.at, now) ? mark.at + FRESH_MS - now : -1;
       const process = runId();
       if (!mark || !process || mark.runId !== process || freshForMs < 0) {
         throw new ServiceError('temporarily_unavailable', 'the state of builds is not known just now');

@@ -39,7 +39,7 @@ export function servedIssuers(policy: Policy, { baseUrl, requestUrl }: Urls, par
   return Object.entries(policy.sources).map(([source, sourcePolicy]) => {
     const issuer = issuerUrl(baseUrl, source);
     const { pathname } = new URL(issuer);
-    const judge = { source, issuer, keySets: sets, builds, now };
+    const judge = { source, issuer, keySets: sets, builds };
     return {
       ...{ source, issuer, path: pathname },
       metadataPath: `/.well-known/oauth-authorization-server${pathname}`,

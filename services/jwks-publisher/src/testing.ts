@@ -36,7 +36,7 @@ export async function testIssuer(): Promise<TestIssuer> {
     return { record: builds.get(id), now: NOW * 1000, stream: '2026-11-20T00:00:00Z' };
   };
   return {
-    judge: { source: 'acme', issuer: ISSUER, keySets: sets, builds: { find }, now: () => NOW },
+    judge: { source: 'acme', issuer: ISSUER, keySets: sets, builds: { find } },
     ...{ keySet, looked, builds },
     sign: (claims = {}, header = {}) =>
       new SignJWT({ ...plainClaims(), ...claims })

@@ -8,7 +8,7 @@ import { keyViews } from './views.ts';
 
 /** A replica: its clocks can be stopped, and its way to the leader cut. */
 async function replica(store = memoryStore(() => 0)) {
-  const clocks = { monotonic: 0, wall: 1_800_000_000_000 };
+  const clocks = { monotonic: 0, wall: 1_800_000_000_000, leaderIsAhead: 0 };
   const link: { isCut: boolean } = { isCut: false };
   const makeKey = fakeKeys();
   const shared: Shared = {
@@ -20,7 +20,10 @@ async function replica(store = memoryStore(() => 0)) {
   await keepKeyring('acme', shared);
   const views = keyViews({
     store: {
-      state: () => (link.isCut ? Promise.reject(new Error('cut')) : store.state()),
+      async state() {
+        if (link.isCut) throw new Error('cut');
+        return { ...(await store.state()), time: clocks.wall + clocks.leaderIsAhead };
+      },
       changedAfter: store.changedAfter,
     },
     open: openSeal.open,
@@ -51,6 +54,18 @@ test('a view is signed on for less than a second after the leader confirmed it, 
   clocks.monotonic = 1000;
   expect(views.now('acme')).toBeUndefined();
   await expect(views.confirmed('acme')).rejects.toMatchObject({ code: 'temporarily_unavailable' });
+});
+
+test.for([5001, -5001])("while our clock is %i ms from the leader's nothing is signed", async (ms) => {
+  const { clocks, views } = await replica();
+
+  clocks.leaderIsAhead = ms;
+  clocks.monotonic += 2000;
+  await expect(views.confirmed('acme')).rejects.toMatchObject({ code: 'temporarily_unavailable' });
+  expect(views.now('acme')).toBeUndefined();
+
+  clocks.leaderIsAhead = Math.sign(ms) * 4999;
+  await expect(views.confirmed('acme')).resolves.toBeDefined();
 });
 
 test('a machine that was suspended asks again, though its monotonic clock stood still', async () => {

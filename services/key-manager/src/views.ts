@@ -26,6 +26,8 @@ export type Viewing = {
 
 /** A view that was confirmed longer ago is not signed on. */
 export const MAX_VIEW_AGE_MS = 1000;
+/** Furthest that our clock may be from the leader's, ms: beyond it nobody can say when a token expires. */
+export const MAX_CLOCK_OFFSET_MS = 5000;
 
 type View = { keyring: Keyring; isReady: boolean; preparing: Promise<void> | undefined };
 type State = {
@@ -33,11 +35,13 @@ type State = {
   created: string;
   revision: number;
   confirmedAt?: { monotonic: number; wall: number };
+  /** How far our wall clock is from the leader's, ms. */
+  offset: number;
 };
 
 /** Opens the views, none known at first. */
 export function keyViews(viewing: Viewing): Views {
-  const state: State = { views: new Map(), created: '', revision: 0 };
+  const state: State = { views: new Map(), created: '', revision: 0, offset: 0 };
   let asking: Promise<StoreState> | undefined;
   const now = (source: string) => {
     const view = state.views.get(source);
@@ -68,10 +72,11 @@ export function keyViews(viewing: Viewing): Views {
   };
 }
 
-/** The monotonic clock stands still while a virtual machine is suspended; the wall clock then jumps. */
-function isFresh({ confirmedAt }: State, { monotonic, wall }: Viewing): boolean {
+/** Says whether a view may be signed on. The monotonic clock stands still while a virtual machine is suspended; the wall clock then jumps. */
+function isFresh({ confirmedAt, offset }: State, { monotonic, wall }: Viewing): boolean {
   return (
     confirmedAt !== undefined &&
+    Math.abs(offset) <= MAX_CLOCK_OFFSET_MS &&
     monotonic() - confirmedAt.monotonic < MAX_VIEW_AGE_MS &&
     wall() - confirmedAt.wall < MAX_VIEW_AGE_MS
   );
@@ -88,6 +93,7 @@ async function ask(state: State, viewing: Viewing): Promise<StoreState> {
   if (await takeChanges(state, stored.revision, viewing))
     viewing.changed([...state.views.values()].map(({ keyring }) => keyring));
   state.confirmedAt = asked;
+  state.offset = stored.time - (asked.wall + viewing.wall()) / 2;
   for (const view of state.views.values()) makeReady(view, viewing);
   return stored;
 }
