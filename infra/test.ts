@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { fetchNats, findServers } from './servers.ts';
 
 const USAGE = `usage: npm test [-- NAME …]            types, lint, boundaries, unit tests, system tests
        npm run test:full [-- NAME …]   the long ones, which print their figures
@@ -32,12 +33,21 @@ async function main(): Promise<void> {
   if (values.help) return console.log(USAGE);
   rmSync(results, { recursive: true, force: true });
   mkdirSync(results, { recursive: true });
+  if (!values.containers) await fetchServers();
   let isGreen = true;
   for (const step of stepsOf(values, positionals)) isGreen = (await run(step)) && isGreen;
   const { passed, failed, skipped } = count();
   const unrun = isGreen || failed > 0 ? 0 : 1;
   console.log(`${passed} passed, ${failed + unrun} failed, ${skipped} skipped`);
   if (!isGreen || failed > 0 || passed === 0) process.exitCode = 1;
+}
+
+/** Once, before the tests that run at the same time all look for them. */
+async function fetchServers(): Promise<void> {
+  const cache = join(root, '.cache', 'servers');
+  const say = (line: string) => console.log(line);
+  await findServers({ cache, say });
+  await fetchNats('forky', cache, say);
 }
 
 function stepsOf({ full, containers }: { full: boolean; containers: boolean }, names: string[]): Step[] {

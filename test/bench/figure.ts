@@ -23,7 +23,15 @@ export type Plot =
   | { kind: 'latency'; title: string; lines: { name: string; latencies: number[]; isOurs: boolean }[] };
 
 /** What one case of the benchmark gives. */
-export type Section = { name: string; title: string; text: string[]; figures: Figure[]; plots: Plot[] };
+export type Section = {
+  name: string;
+  title: string;
+  text: string[];
+  figures: Figure[];
+  plots: Plot[];
+  /** When it was measured, and how much of the cores others took just before, 0 to 1. */
+  measured?: { when: string; busyBefore: number };
+};
 
 /** Gives the median of values and how far they spread. */
 export function spread(values: readonly number[]): Spread {

@@ -1,18 +1,19 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, release, totalmem } from 'node:os';
 
-/** Where and when something was measured; `busyBefore` is how much of the cores others took just before, 0 to 1. */
-export type Machine = { when: string; what: string; busyBefore: number; commit: string };
+/** What something was measured on. */
+export type Machine = { what: string; commit: string };
 
 /** Says what this machine is and what it is doing. */
-export async function machine(servers: { nats: string; redis: string }): Promise<Machine> {
+export function machine(servers: { nats: string; redis: string }): Machine {
   const cores = cpus();
   const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`;
   const what = `${cores.length} cores (${cores[0]?.model.trim()}), ${memory}, Linux ${release()}, Node ${process.versions.node}, nats-server ${servers.nats}, redis-server ${servers.redis}, ${run('openssl', ['version'])}`;
-  return { when: new Date().toISOString(), what, busyBefore: await busyShare(), commit: commit() };
+  return { what, commit: commit() };
 }
 
-async function busyShare(): Promise<number> {
+/** Gives how much of the cores is taken now, 0 to 1, over three seconds. */
+export async function busyShare(): Promise<number> {
   const before = times();
   await new Promise((resolve) => setTimeout(resolve, WATCHED_MS));
   const after = times();

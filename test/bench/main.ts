@@ -11,14 +11,16 @@ import { revocation } from './case-revocation.ts';
 import { signing, verification } from './case-scripts.ts';
 import { sync } from './case-sync.ts';
 import type { Section } from './figure.ts';
-import { machine } from './machine.ts';
+import { busyShare, machine } from './machine.ts';
 import { type Plan, readPlan } from './plan.ts';
 import { missed, writeReport } from './report.ts';
+import { keepSection, keptSections } from './sections.ts';
 
 /**
  * Measures Mayfly against floors and a peer, in the same rounds. `npm run bench` takes some minutes; `-- --full` longer,
- * with a million builds; `-- --check` fails where an aim is missed, naming it; `-- --only NAME` runs one case. The report
- * is written to `test/bench/report/` when all cases have run, else to `.cache/bench/`.
+ * with a million builds; `-- --check` fails where an aim is missed, naming it; `-- --only NAME` measures one case again,
+ * which replaces its part of the report in `test/bench/report/`; `-- --patient` waits before each case until the machine
+ * has little else to do.
  */
 const CASES: Record<string, (plan: Plan) => Promise<Section>> = {
   'by-request': byRequest,
@@ -34,33 +36,46 @@ const CASES: Record<string, (plan: Plan) => Promise<Section>> = {
   profile,
 };
 
+const PATIENCE_MS = 300_000;
+const BUSY = 0.1;
+
 const plan = readPlan(process.argv.slice(2));
 const chosen = Object.entries(CASES).filter(([name]) => plan.only.length === 0 || plan.only.includes(name));
 if (chosen.length === 0) throw new Error(`the cases are ${Object.keys(CASES).join(', ')}`);
 
 const path = (to: string) => fileURLToPath(new URL(to, import.meta.url));
 const { nats, redis } = await findServers({ cache: path('../../.cache/servers'), say: console.error });
-const where = await machine({ nats: nats.version, redis: redis.version });
-if (where.busyBefore > 0.1)
-  console.error(
-    `the machine is busy (${(where.busyBefore * 100).toFixed(0)} %): only ratios will mean anything`,
-  );
+const where = machine({ nats: nats.version, redis: redis.version });
 
-const sections: Section[] = [];
 for (const [name, measure] of chosen) {
-  const began = performance.now();
+  const busyBefore = await quietEnough(plan);
+  const [began, when] = [performance.now(), new Date().toISOString()];
   process.stderr.write(`${name} `);
-  sections.push(await measure(plan).catch((error: unknown) => failed(name, error)));
+  const section = await measure(plan).catch((error: unknown) => failed(name, error));
+  keepSection(plan.mode, { ...section, measured: { when, busyBefore } });
   process.stderr.write(` ${((performance.now() - began) / 1000).toFixed(0)} s\n`);
 }
-const isWhole = plan.mode !== 'smoke' && plan.only.length === 0;
-const folder = path(isWhole ? './report' : '../../.cache/bench');
+const sections = keptSections(plan.mode, Object.keys(CASES));
+const folder = path(plan.mode === 'smoke' ? '../../.cache/bench/smoke' : './report');
 writeReport(folder, plan, where, sections);
 console.log(`the report is in ${folder}`);
 
 const short = missed(sections);
 for (const line of short) console.log(`falls short: ${line}`);
 if (plan.isCheck && short.length > 0) process.exitCode = 1;
+
+/** Gives how busy the machine is with other things; waits until it hardly is, where the plan is patient. */
+async function quietEnough({ isPatient }: Plan): Promise<number> {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const busy = await busyShare();
+    if (busy < BUSY) return busy;
+    if (!isPatient || performance.now() > deadline) {
+      console.error(`the machine is busy with other things (${Math.round(busy * 100)} %)`);
+      return busy;
+    }
+  }
+}
 
 /** What was measured so far is worth having. */
 function failed(name: string, error: unknown): Section {

@@ -14,6 +14,8 @@ export type Plan = {
   /** Only the cases of these names, all if empty. */
   only: string[];
   isCheck: boolean;
+  /** Whether each case waits until the machine has little else to do. */
+  isPatient: boolean;
 };
 
 const MODES = {
@@ -22,7 +24,7 @@ const MODES = {
   smoke: { rounds: 1, seconds: 0.3, pacedRounds: 1, pacedSeconds: 0.5, sizes: [200, 400] },
 };
 
-/** Reads `--full`, `--smoke` (a second a case, to see that it runs), `--check` and `--only NAME`, which may be repeated. */
+/** Reads `--full`, `--smoke` (to see that it runs), `--check`, `--patient` and `--only NAME`, which may be repeated. */
 export function readPlan(args: string[]): Plan {
   const { values } = parseArgs({
     args,
@@ -30,9 +32,11 @@ export function readPlan(args: string[]): Plan {
       full: { type: 'boolean' },
       smoke: { type: 'boolean' },
       check: { type: 'boolean' },
+      patient: { type: 'boolean' },
       only: { type: 'string', multiple: true },
     },
   });
   const mode = values.smoke ? 'smoke' : values.full ? 'full' : 'quick';
-  return { mode, ...MODES[mode], only: values.only ?? [], isCheck: values.check ?? false };
+  const { only = [], check = false, patient = false } = values;
+  return { mode, ...MODES[mode], only, isCheck: check, isPatient: patient };
 }

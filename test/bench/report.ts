@@ -15,7 +15,15 @@ export function writeReport(folder: string, plan: Plan, machine: Machine, sectio
       writeFileSync(join(folder, file), draw(plot));
       return `![${plot.title}](${file})`;
     });
-    return [`## ${section.title}`, section.text.join('\n'), table(section.figures), ...images].join('\n\n');
+    return [
+      `## ${section.title}`,
+      section.text.join('\n'),
+      measuredAt(section),
+      table(section.figures),
+      ...images,
+    ]
+      .filter((part) => part !== '')
+      .join('\n\n');
   });
   writeFileSync(
     join(folder, 'README.md'),
@@ -38,13 +46,24 @@ function describe(figure: Figure): string {
   return `${what}: ${shown}, aim ${aimText(aim)}`;
 }
 
-function head(plan: Plan, { when, what, busyBefore, commit }: Machine): string {
+function head(plan: Plan, { what, commit }: Machine): string {
   const command = `npm run bench${plan.mode === 'quick' ? '' : ` -- --${plan.mode}`}`;
   return `# What Mayfly's speed was
 
-Written by \`${command}\` on ${when}, at commit ${commit}, on ${what}. Before it began others took ${Math.round(busyBefore * 100)} % of the cores${busyBefore > 0.1 ? ': **too much, so that only the ratios mean anything**' : ''}.
+Written by \`${command}\` at commit ${commit}, on ${what}.
 
 Real servers and processes, load from processes of their own on the same cores. Capacity: closed loop, ${plan.rounds} rounds of ${plan.seconds} s, ours and the other side in turn, in alternating order, after a warm-up round. Fixed rates: open loop, ${plan.pacedRounds} rounds of ${plan.pacedSeconds} s. Figures are medians over the rounds, with the lowest and highest in brackets; a ratio is the median of the ratios of each round. Rates drift from machine to machine; ratios of the same round compare.`;
+}
+
+/** Above this share of the cores, what others do is in the figures. */
+const BUSY = 0.1;
+
+function measuredAt({ measured }: Section): string {
+  if (!measured) return '';
+  const { when, busyBefore } = measured;
+  const share = `${Math.round(busyBefore * 100)} %`;
+  const warning = busyBefore > BUSY ? ': **too much for these figures to be believed**' : '';
+  return `<small>Measured at ${when}; just before, others took ${share} of the cores${warning}.</small>`;
 }
 
 function shortfalls(sections: Section[]): string {

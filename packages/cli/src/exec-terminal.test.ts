@@ -20,7 +20,7 @@ async function atTerminal(issuer: StandInIssuer, args: string[], input = '') {
   child.stdin.write(input);
   const ended = new Promise<number | null>((resolve) => child.on('exit', resolve));
   const seen = await text(child.stdout);
-  return { seen: seen.replaceAll('\r\n', '\n'), code: await ended };
+  return { seen: seen.replaceAll(/\r+\n/g, '\n'), code: await ended };
 }
 
 test('at a terminal the command has a terminal for all three, its output is masked, and its exit code passes through', async () => {
