@@ -68,7 +68,12 @@ function stepsOf({ full, containers }: { full: boolean; containers: boolean }, n
       command: [bin('turbo'), 'run', 'typecheck', 'test', '--concurrency=2', '--output-logs=errors-only'],
     },
   ];
-  return names.length > 0 ? [systemTests('system', names, {})] : [...checks, systemTests('system', [], {})];
+  if (names.length > 0) return [systemTests('system', names, {})];
+  return [
+    ...checks,
+    systemTests('system', [], { MAYFLY_TEST_MEASURING: '0' }),
+    systemTests('measuring', [], { MAYFLY_TEST_MEASURING: '1' }),
+  ];
 }
 
 function systemTests(name: string, files: string[], env: Record<string, string>): Step {
