@@ -29,8 +29,8 @@ export type Section = {
   text: string[];
   figures: Figure[];
   plots: Plot[];
-  /** When it was measured, and how much of the cores others took just before, 0 to 1. */
-  measured?: { when: string; busyBefore: number };
+  /** When it was measured, and how much of the cores others took meanwhile, 0 to 1. */
+  measured?: { when: string; others: number };
 };
 
 /** Gives the median of values and how far they spread. */

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, release, totalmem } from 'node:os';
+import { familySeconds } from './cpu.ts';
 
 /** What something was measured on. */
 export type Machine = { what: string; commit: string };
@@ -14,10 +15,19 @@ export function machine(servers: { nats: string; redis: string }): Machine {
 
 /** Gives how much of the cores is taken now, 0 to 1, over three seconds. */
 export async function busyShare(): Promise<number> {
-  const before = times();
+  const watched = watchOthers();
   await new Promise((resolve) => setTimeout(resolve, WATCHED_MS));
-  const after = times();
-  return 1 - (after.idle - before.idle) / Math.max(after.all - before.all, 1);
+  return watched();
+}
+
+/** Begins to watch; gives what says how much of the cores others have taken since, 0 to 1: asked when all children have ended. */
+export function watchOthers(): () => number {
+  const [before, ownBefore] = [times(), familySeconds()];
+  return () => {
+    const [after, own] = [times(), (familySeconds() - ownBefore) * 1000];
+    const busy = after.all - before.all - (after.idle - before.idle);
+    return Math.max(0, busy - own) / Math.max(after.all - before.all, 1);
+  };
 }
 
 function times(): { idle: number; all: number } {

@@ -11,7 +11,7 @@ import { revocation } from './case-revocation.ts';
 import { signing, verification } from './case-scripts.ts';
 import { sync } from './case-sync.ts';
 import type { Section } from './figure.ts';
-import { busyShare, machine } from './machine.ts';
+import { busyShare, machine, watchOthers } from './machine.ts';
 import { type Plan, readPlan } from './plan.ts';
 import { missed, writeReport } from './report.ts';
 import { keepSection, keptSections } from './sections.ts';
@@ -47,34 +47,30 @@ const path = (to: string) => fileURLToPath(new URL(to, import.meta.url));
 const { nats, redis } = await findServers({ cache: path('../../.cache/servers'), say: console.error });
 const where = machine({ nats: nats.version, redis: redis.version });
 
+const folder = path(plan.mode === 'smoke' ? '../../.cache/bench/smoke' : './report');
+
+let sections: Section[] = [];
 for (const [name, measure] of chosen) {
-  const busyBefore = await quietEnough(plan);
+  if (plan.isPatient) await quiet();
+  const others = watchOthers();
   const [began, when] = [performance.now(), new Date().toISOString()];
   process.stderr.write(`${name} `);
   const section = await measure(plan).catch((error: unknown) => failed(name, error));
-  keepSection(plan.mode, { ...section, measured: { when, busyBefore } });
+  keepSection(plan.mode, { ...section, measured: { when, others: others() } });
+  sections = keptSections(plan.mode, Object.keys(CASES));
+  writeReport(folder, plan, where, sections);
   process.stderr.write(` ${((performance.now() - began) / 1000).toFixed(0)} s\n`);
 }
-const sections = keptSections(plan.mode, Object.keys(CASES));
-const folder = path(plan.mode === 'smoke' ? '../../.cache/bench/smoke' : './report');
-writeReport(folder, plan, where, sections);
 console.log(`the report is in ${folder}`);
 
 const short = missed(sections);
 for (const line of short) console.log(`falls short: ${line}`);
 if (plan.isCheck && short.length > 0) process.exitCode = 1;
 
-/** Gives how busy the machine is with other things; waits until it hardly is, where the plan is patient. */
-async function quietEnough({ isPatient }: Plan): Promise<number> {
+/** Waits until the machine has little else to do, though not for ever. */
+async function quiet(): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS;
-  for (;;) {
-    const busy = await busyShare();
-    if (busy < BUSY) return busy;
-    if (!isPatient || performance.now() > deadline) {
-      console.error(`the machine is busy with other things (${Math.round(busy * 100)} %)`);
-      return busy;
-    }
-  }
+  while ((await busyShare()) > BUSY && performance.now() < deadline);
 }
 
 /** What was measured so far is worth having. */

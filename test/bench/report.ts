@@ -60,10 +60,10 @@ const BUSY = 0.1;
 
 function measuredAt({ measured }: Section): string {
   if (!measured) return '';
-  const { when, busyBefore } = measured;
-  const share = `${Math.round(busyBefore * 100)} %`;
-  const warning = busyBefore > BUSY ? ': **too much for these figures to be believed**' : '';
-  return `<small>Measured at ${when}; just before, others took ${share} of the cores${warning}.</small>`;
+  const { when, others } = measured;
+  const share = `${Math.round(others * 100)} %`;
+  const warning = others > BUSY ? ': **too much for these figures to be believed**' : '';
+  return `<small>Measured at ${when}; others took ${share} of the cores meanwhile${warning}.</small>`;
 }
 
 function shortfalls(sections: Section[]): string {
