@@ -3,7 +3,7 @@ import type { TokenGrant } from '@mayfly/contracts/events';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Ci, connectCi } from './ci.ts';
-import { type Answer, answerOf, isActive, requestToken } from './relying-party.ts';
+import { type Answer, answerOf, knownActive, requestToken } from './relying-party.ts';
 import { type TestSystem, testSystem } from './system.ts';
 
 const API = 'https://api.example.com';
@@ -91,7 +91,7 @@ test('a runner may ask for a lifetime, optional claims, another subject and AWS 
     const claims = claimsOf(answer);
     expect(claims).toMatchObject(expected);
     expect((claims.exp as number) - (claims.iat as number)).toBe(600);
-    expect(await isActive(system, answer.body['value'] as string)).toBe(true);
+    expect(await knownActive(system, answer.body['value'] as string)).toBe(true);
   }
 });
 
@@ -170,7 +170,7 @@ test('several audiences stand in one token where the profile allows it, and nowh
   const lab = await run('lab', 'several', facts, declared);
   expect(decodeJwt(lab.data.id_tokens['BOTH'] as string).aud).toEqual([API, AWS]);
   expect(decodeJwt(lab.data.id_tokens['ONE'] as string).aud).toEqual([API]);
-  expect(await isActive(system, lab.data.id_tokens['BOTH'] as string, { source: 'lab' })).toBe(true);
+  expect(await knownActive(system, lab.data.id_tokens['BOTH'] as string, { source: 'lab' })).toBe(true);
 
   const acme = await run('acme', 'several', {}, declared);
   expect(acme.data.id_token_errors?.['BOTH']?.error).toBe('invalid_target');

@@ -12,7 +12,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectCi, eventually } from './ci.ts';
 import { openStreams } from './operator.ts';
-import { isActive } from './relying-party.ts';
+import { knownActive } from './relying-party.ts';
 import { type TestSystem, testSystem } from './system.ts';
 
 let system: TestSystem;
@@ -103,7 +103,7 @@ test('an issuer that has the server deliver announcements elsewhere changes no b
     async () => (await ci.askGrant('bait-ended.acme').catch(() => undefined)) !== undefined,
     'issuer',
   );
-  expect(await isActive(system, token)).toBe(true);
+  expect(await knownActive(system, token)).toBe(true);
   const after = await streams.lastSequences();
   for (const bucket of Object.values(BUCKETS))
     expect([bucket, after[bucket]]).toEqual([bucket, before[bucket]]);

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Ci, connectCi, eventually, finishedEvent, startedEvent } from './ci.ts';
 import { openStreams, type Streams } from './operator.ts';
-import { isActive } from './relying-party.ts';
+import { knownActive } from './relying-party.ts';
 import { type TestSystem, testSystem } from './system.ts';
 
 let system: TestSystem;
@@ -80,7 +80,9 @@ test.for(POISON)(
     expect(letter.data.error).toBe(error);
     expect(letter.data.error_description).not.toBe('');
     expect(Buffer.from(letter.data.body_base64, 'base64')).toEqual(bytes);
-    expect(await isActive(system, (await ci.heard(after)).data.id_tokens['API_TOKEN'] as string)).toBe(true);
+    expect(await knownActive(system, (await ci.heard(after)).data.id_tokens['API_TOKEN'] as string)).toBe(
+      true,
+    );
   },
 );
 

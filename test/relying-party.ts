@@ -30,6 +30,17 @@ export async function isActive(system: TestSystem, token: string, where = {}): P
   return body['active'] as boolean;
 }
 
+/** The same, asked again for up to ten seconds while introspection does not know. */
+export async function knownActive(system: TestSystem, token: string, where = {}): Promise<boolean> {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const active = await isActive(system, token, where);
+    if (active !== undefined) return active;
+    if (Date.now() > deadline) throw new Error('introspection does not know after 10 s');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 /** Asks for a token as the runner that holds a grant; at another issuer process where one is named. */
 export async function requestToken(
   system: TestSystem,

@@ -91,6 +91,7 @@ function draw(root: Tree, title: string): string {
   put(root, 0, 0);
   const height = (depth + 1) * ROW + 30;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="monospace" font-size="10">
+<title>${escaped(title)}</title>
 <rect width="100%" height="100%" fill="#fff"/><text x="6" y="16" font-size="13">${escaped(title)}</text>
 ${cells.join('\n')}
 </svg>

@@ -69,6 +69,7 @@ function drawLatency({ title, lines }: Extract<Plot, { kind: 'latency' }>): stri
 
 function svg(height: number, title: string, body: string): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="12" fill="${INK}">
+<title>${escaped(title)}</title>
 <rect width="100%" height="100%" fill="#fff"/>
 <text x="12" y="24" font-size="14">${escaped(title)}</text>
 ${body}
