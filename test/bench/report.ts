@@ -52,7 +52,7 @@ function head(plan: Plan, { what, commit }: Machine): string {
 
 Written by \`${command}\` at commit ${commit}, on ${what}.
 
-Real servers and processes, load from processes of their own on the same cores. Capacity: closed loop, ${plan.rounds} rounds of ${plan.seconds} s, ours and the other side in turn, in alternating order, after a warm-up round. Fixed rates: open loop, ${plan.pacedRounds} rounds of ${plan.pacedSeconds} s. Figures are medians over the rounds, with the lowest and highest in brackets; a ratio is the median of the ratios of each round. Rates drift from machine to machine; ratios of the same round compare.`;
+Real servers and processes, load from processes of their own on the same cores. Capacity: closed loop, ${plan.rounds} rounds of ${plan.seconds} s, ours and the other side in turn, in alternating order, after warming up. Fixed rates: open loop, ${plan.pacedRounds} rounds of ${plan.pacedSeconds} s. Figures are medians over the rounds, with the lowest and highest in brackets; a ratio is the median of the ratios of each round. Rates drift from machine to machine; ratios of the same round compare.`;
 }
 
 /** Above this share of the cores, what others do is in the figures. */
@@ -70,7 +70,11 @@ function shortfalls(sections: Section[]): string {
   const figures = sections.flatMap((section) => section.figures).filter(({ aim }) => aim);
   const names = missed(sections);
   const list = names.map((name) => `- ${name}`).join('\n');
-  return `**${figures.length - names.length} of ${figures.length} aims are met.**${names.length > 0 ? ` Missed:\n\n${list}` : ''}`;
+  const isBusy = sections.some(({ measured }) => (measured?.others ?? 1) > BUSY);
+  const warning = isBusy
+    ? '**Other work took much of the cores meanwhile: these figures stand for nothing until a run on a quiet machine replaces them.**\n\n'
+    : '';
+  return `${warning}**${figures.length - names.length} of ${figures.length} aims are met.**${names.length > 0 ? ` Missed:\n\n${list}` : ''}`;
 }
 
 function table(figures: Figure[]): string {

@@ -29,7 +29,7 @@ export function deriveRequestToken(reference: BuildReference, digest: string, ke
 
 /** Takes a request token; gives the build that it names, unproven, or undefined where it has not the form. */
 export function readRequestToken(token: string): BuildReference | undefined {
-  const match = /^mfr_([A-Za-z0-9_-]{8,300})_[A-Za-z0-9_-]{43}$/.exec(token);
+  const match = /^mfr_([A-Za-z0-9_-]{7,300})_[A-Za-z0-9_-]{43}$/.exec(token);
   return match ? readBuildReference(match[1] as string) : undefined;
 }
 
