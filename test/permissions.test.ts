@@ -17,7 +17,8 @@ import { type TestSystem, testSystem } from './system.ts';
 
 let system: TestSystem;
 beforeAll(async () => {
-  system = await testSystem();
+  // These tests stop or pause the one process that a service has.
+  system = await testSystem({ replicas: 1 });
 });
 afterAll(() => system[Symbol.asyncDispose]());
 

@@ -10,7 +10,8 @@ let ci: Ci;
 let issuer: string;
 
 beforeAll(async () => {
-  system = await testSystem();
+  // These tests stop or pause the one process that a service has.
+  system = await testSystem({ replicas: 1 });
   ci = await connectCi(system);
   issuer = `${system.baseUrl}/acme`;
 });

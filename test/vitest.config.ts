@@ -11,21 +11,22 @@ const ON_PROCESSES_ONLY = [
   ...['interop', 'keys-*', 'n8n', 'profiles-schema', 'proxy', 'rebuild', 'recovery', 'runner-client', 'sdk'],
 ].map((name) => `${name}.test.ts`);
 
+/** Faults that take their time: `npm run test:full`. */
+const FULL_ONLY = ['clock', 'disk', 'frozen', 'recovery'].map((name) => `${name}.test.ts`);
+
 /** Those that hold latencies to a limit have the machine to themselves. */
-const MEASURING = ['backlog', 'chaos', 'frozen', 'introspect', 'keys-revoke', 'outages'].map(
-  (name) => `${name}.test.ts`,
-);
+const MEASURING = ['backlog', 'chaos', 'introspect', 'keys-revoke'].map((name) => `${name}.test.ts`);
 const isMeasuring = process.env['MAYFLY_TEST_MEASURING'];
 
-/** System tests: each file has systems of its own, two files at a time on two cores. */
+/** System tests: each file has systems of its own, three files at a time: they wait more than they work. */
 export default defineConfig({
   test: {
     include: isMeasuring === '1' ? MEASURING : ['*.test.ts'],
-    exclude: isContainers ? ON_PROCESSES_ONLY : isMeasuring === '0' ? MEASURING : [],
+    exclude: isContainers ? ON_PROCESSES_ONLY : isMeasuring === '0' ? [...MEASURING, ...FULL_ONLY] : [],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
-    maxWorkers: isContainers || isMeasuring === '1' ? 1 : 2,
+    maxWorkers: isContainers || isMeasuring !== '0' ? 1 : 3,
     setupFiles: ['./ports.ts'],
   },
 });
