@@ -65,7 +65,7 @@ function stepsOf({ full, containers }: { full: boolean; containers: boolean }, n
     { name: 'boundaries', command: [bin('turbo'), 'boundaries'] },
     {
       name: 'types and unit tests',
-      command: [bin('turbo'), 'run', 'typecheck', 'test', '--concurrency=2', '--output-logs=errors-only'],
+      command: [bin('turbo'), 'run', 'typecheck', 'test', '--concurrency=3', '--output-logs=errors-only'],
     },
   ];
   if (names.length > 0) return [systemTests('system', names, {})];

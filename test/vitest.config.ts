@@ -12,10 +12,10 @@ const ON_PROCESSES_ONLY = [
 ].map((name) => `${name}.test.ts`);
 
 /** Faults that take their time: `npm run test:full`. */
-const FULL_ONLY = ['clock', 'disk', 'frozen', 'recovery'].map((name) => `${name}.test.ts`);
+const FULL_ONLY = ['backlog', 'clock', 'disk', 'frozen', 'recovery'].map((name) => `${name}.test.ts`);
 
 /** Those that hold latencies to a limit have the machine to themselves. */
-const MEASURING = ['backlog', 'chaos', 'introspect', 'keys-revoke'].map((name) => `${name}.test.ts`);
+const MEASURING = ['chaos', 'introspect', 'keys-revoke'].map((name) => `${name}.test.ts`);
 const isMeasuring = process.env['MAYFLY_TEST_MEASURING'];
 
 /** System tests: each file has systems of its own, three files at a time: they wait more than they work. */
