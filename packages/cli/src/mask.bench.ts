@@ -10,7 +10,7 @@ const TEXTS: Record<string, () => string> = {
   'build log': (line = 0) =>
     `2026-11-20T06:37:57.${line}Z [info] compiled packages/cli/src/mask-scan.ts in ${line % 97} ms (dist/cli/mask-scan.js)\n`,
   'npm and compiler output': () =>
-    'npm warn deprecated inflight@1.0.6: This module is not supported, and leaks memory.\n/usr/lib/gcc/x86_64-linux-gnu/12/cc1 -quiet -O2 -fno-plt main.c -o /tmp/ccJx2k.s\n',
+    'npm warn deprecated inflight@1.0.6: This module is not supported, and leaks memory.\ncc1 -quiet -O2 -fno-plt main.c -o ccJx2k.s\n',
   'JSON with escapes': () => '{"level":30,"msg":"say \\"hello\\" to the\\nworld","url":"/a%20b?c=%2Fd"}\n',
   'base64 at 76 columns': () =>
     `${Buffer.from(Array.from({ length: 57 }, () => Math.random() * 256)).toString('base64')}\n`,
