@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { parseArgs, stripVTControlCharacters } from 'node:util';
 import { fetchNats, findServers } from './servers.ts';
 
 const USAGE = `usage: npm test [-- NAME …]            types, lint, boundaries, unit tests, system tests
@@ -103,23 +103,40 @@ async function run({ name, cwd = root, command, env }: Step): Promise<boolean> {
 }
 
 type Report = {
-  testResults: { name: string; assertionResults: { status: string; fullName: string; meta?: object }[] }[];
+  testResults: {
+    name: string;
+    message?: string;
+    assertionResults: { status: string; fullName: string; failureMessages?: string[] }[];
+  }[];
 };
 
-/** Counts what the runner itself reported, over all of its reports, and prints each skip. */
+/** Counts what the runner itself reported, over all of its reports, and prints each skip and each failure. */
 function count(): Counts {
   const counts = { passed: 0, failed: 0, skipped: 0 };
   for (const file of readdirSync(results)) {
     const { testResults } = JSON.parse(readFileSync(join(results, file), 'utf8')) as Report;
-    for (const { status, fullName } of testResults.flatMap(({ assertionResults }) => assertionResults)) {
-      if (status === 'passed') counts.passed += 1;
-      else if (status === 'failed') counts.failed += 1;
-      else {
-        counts.skipped += 1;
-        console.log(`skipped: ${fullName}`);
+    for (const { name, message, assertionResults } of testResults) {
+      for (const { status, fullName, failureMessages = [] } of assertionResults) {
+        if (status === 'passed') counts.passed += 1;
+        else if (status === 'failed') {
+          counts.failed += 1;
+          console.log(failure(name, fullName, failureMessages[0]));
+        } else {
+          counts.skipped += 1;
+          console.log(`skipped: ${fullName}`);
+        }
       }
+      if (assertionResults.length > 0) continue;
+      counts.failed += 1;
+      console.log(failure(name, 'the file itself', message));
     }
-    counts.failed += testResults.filter(({ assertionResults }) => assertionResults.length === 0).length;
   }
   return counts;
+}
+
+/** One line that says all again, for those who see the end of a long output only. */
+function failure(file: string, test: string, message = ''): string {
+  const lines = stripVTControlCharacters(message).split('\n');
+  const where = lines.find((line) => line.includes(basename(file)) && line.includes(':'))?.trim() ?? '';
+  return `failed: ${relative(root, file)}: ${test}: ${lines.slice(0, 3).join(' ').slice(0, 400)} ${where.replace(root, '')}`;
 }
