@@ -102,36 +102,32 @@ async function run({ name, cwd = root, command, env }: Step): Promise<boolean> {
   return code === 0;
 }
 
-type Report = {
-  testResults: {
-    name: string;
-    message?: string;
-    assertionResults: { status: string; fullName: string; failureMessages?: string[] }[];
-  }[];
-};
+type Result = { status: string; fullName: string; failureMessages?: string[] };
+type Report = { testResults: { name: string; message?: string; assertionResults: Result[] }[] };
 
 /** Counts what the runner itself reported, over all of its reports, and prints each skip and each failure. */
 function count(): Counts {
   const counts = { passed: 0, failed: 0, skipped: 0 };
-  for (const file of readdirSync(results)) {
-    const { testResults } = JSON.parse(readFileSync(join(results, file), 'utf8')) as Report;
-    for (const { name, message, assertionResults } of testResults) {
-      for (const { status, fullName, failureMessages = [] } of assertionResults) {
-        if (status === 'passed') counts.passed += 1;
-        else if (status === 'failed') {
-          counts.failed += 1;
-          console.log(failure(name, fullName, failureMessages[0]));
-        } else {
-          counts.skipped += 1;
-          console.log(`skipped: ${fullName}`);
-        }
-      }
-      if (assertionResults.length > 0) continue;
+  for (const { file, status, fullName, failureMessages = [] } of readdirSync(results).flatMap(testsOf)) {
+    if (status === 'passed') counts.passed += 1;
+    else if (status === 'failed') {
       counts.failed += 1;
-      console.log(failure(name, 'the file itself', message));
+      console.log(failure(file, fullName, failureMessages[0]));
+    } else {
+      counts.skipped += 1;
+      console.log(`skipped: ${fullName}`);
     }
   }
   return counts;
+}
+
+/** Every test of a report; a file without any counts as one that failed. */
+function testsOf(report: string): (Result & { file: string })[] {
+  const { testResults } = JSON.parse(readFileSync(join(results, report), 'utf8')) as Report;
+  return testResults.flatMap(({ name: file, message = '', assertionResults }) => {
+    const itself: Result = { status: 'failed', fullName: 'the file itself', failureMessages: [message] };
+    return (assertionResults.length > 0 ? assertionResults : [itself]).map((result) => ({ ...result, file }));
+  });
 }
 
 /** One line that says all again, for those who see the end of a long output only. */
