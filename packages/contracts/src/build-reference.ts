@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, type KeyObject, timingSafeEqual } from 'node:crypto';
 
 /** Names one life of one build, everywhere. */
 export type BuildReference = { source: string; id: string; attempt: number };
@@ -23,7 +23,7 @@ const MAC_CHARACTERS = 43;
  * Takes a build's life, the digest of its admitted start and a key; gives the token with which its runner asks
  * for ID tokens: `mfr_<reference>_<HMAC-SHA256>`. Derived, so that it need not be stored.
  */
-export function deriveRequestToken(reference: BuildReference, digest: string, key: Uint8Array): string {
+export function deriveRequestToken(reference: BuildReference, digest: string, key: KeyObject): string {
   return `mfr_${writeBuildReference(reference)}_${mac(reference, digest, key)}`;
 }
 
@@ -38,7 +38,7 @@ export function isRequestToken(
   token: string,
   reference: BuildReference,
   digest: string,
-  keys: readonly Uint8Array[],
+  keys: readonly KeyObject[],
 ): boolean {
   const shown = Buffer.from(token.slice(-MAC_CHARACTERS));
   let found = false;
@@ -48,7 +48,7 @@ export function isRequestToken(
   return found;
 }
 
-function mac({ source, id, attempt }: BuildReference, digest: string, key: Uint8Array): string {
+function mac({ source, id, attempt }: BuildReference, digest: string, key: KeyObject): string {
   return createHmac('sha256', key)
     .update(JSON.stringify([source, id, attempt, digest]))
     .digest('base64url');

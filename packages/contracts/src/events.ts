@@ -126,9 +126,19 @@ export const AdmittedBuild = Type.Object(
 );
 export type AdmittedBuild = Static<typeof AdmittedBuild>;
 
-/** `build.running`, on LIFECYCLE: a build is on record as running. */
+/** `build.running`, on LIFECYCLE: a build is on record as running. What it is stands in the record, not here. */
 export const BuildRunning = Type.Object(
-  { ...Envelope('dev.mayfly.build.running'), data: AdmittedBuild },
+  {
+    ...Envelope('dev.mayfly.build.running'),
+    data: Type.Object(
+      {
+        id: BuildId,
+        attempt: Type.Integer({ minimum: 1 }),
+        is_awaited: Type.Boolean({ description: 'Whether its CI waits for tokens that it declares.' }),
+      },
+      closed,
+    ),
+  },
   closed,
 );
 export type BuildRunning = Static<typeof BuildRunning>;

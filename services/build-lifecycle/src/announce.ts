@@ -1,5 +1,6 @@
 import { EVENT_NAMES } from '@mayfly/contracts/bus';
 import { ServiceError } from '@mayfly/contracts/errors';
+import { inTurn } from '@mayfly/service-kit/turn';
 import type { JetStreamClient } from '@nats-io/jetstream';
 import type { Announcer } from './record.ts';
 
@@ -9,10 +10,9 @@ const TIMEOUT_MS = 2000;
 export function announcer(js: JetStreamClient): Announcer {
   const publish = async (eventName: string, event: { id: string }, isOnce: boolean) => {
     try {
-      await js.publish(eventName, JSON.stringify(event), {
-        timeout: TIMEOUT_MS,
-        ...(isOnce ? { msgID: event.id } : {}),
-      });
+      const body = JSON.stringify(event);
+      const options = { timeout: TIMEOUT_MS, ...(isOnce ? { msgID: event.id } : {}) };
+      await inTurn(() => js.publish(eventName, body, options));
     } catch (cause) {
       throw new ServiceError('temporarily_unavailable', 'an announcement could not be stored', { cause });
     }

@@ -38,6 +38,7 @@ export async function listenToBuilds(
       throw new ServiceError('temporarily_unavailable', 'the projection cannot be written to yet');
     const outcome = await record(admit(storedEvent(message), policy), recorder);
     counter.inc({ outcome });
+    return undefined;
   };
   const reject = async (message: JsMsg, error: unknown) => {
     const event = storedEvent(message);

@@ -61,7 +61,14 @@ async function recordStart(build: AdmittedBuild, recorder: Recorder): Promise<Ou
     );
   }
   if (outcome === 'running' || outcome === 'repeated') {
-    await announce.running({ ...envelope('dev.mayfly.build.running', build.source, now()), data: build });
+    await announce.running({
+      ...envelope('dev.mayfly.build.running', build.source, now()),
+      data: {
+        id: build.build.id,
+        attempt: build.attempt,
+        is_awaited: Boolean(build.id_tokens && build.reply),
+      },
+    });
   }
   return outcome;
 }

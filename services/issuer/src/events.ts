@@ -21,16 +21,18 @@ export async function listenToLifecycle(
 ) {
   const handle = async (message: JsMsg) => {
     const { source, data } = checkBuildRunning.parse(parse(message.data));
-    if (message.subject !== EVENT_NAMES.buildRunning || data.source !== source) {
+    if (message.subject !== EVENT_NAMES.buildRunning) {
       throw new ServiceError('access_denied', 'the subject of the event and what is in it do not agree');
     }
-    if (!data.id_tokens || !data.reply) return;
-    // The record says what the build is, not the message: a build that finished meanwhile gets nothing.
-    const running = await findRunning({ source, id: data.build.id, attempt: data.attempt }, granter);
-    if (!running?.build.reply) return;
+    if (!data.is_awaited) return undefined;
+    // A build that finished meanwhile gets nothing.
+    const running = await findRunning({ source, id: data.id, attempt: data.attempt }, granter);
+    const reply = running?.build.reply;
+    if (!running || !reply) return undefined;
     const granted = await grantTokens(running, granter);
-    bus.nats.publish(EVENT_NAMES.tokens(source, running.build.reply), JSON.stringify(granted.grant));
+    const body = JSON.stringify(granted.grant);
     issueLog.granted(granted, 'event');
+    return () => bus.nats.publish(EVENT_NAMES.tokens(source, reply), body);
   };
   const reject = async (message: JsMsg, error: unknown) => {
     log.error({ err: error, seq: message.seq }, 'announcement refused');

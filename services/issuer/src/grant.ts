@@ -1,11 +1,11 @@
-import { randomUUID } from 'node:crypto';
+import { type KeyObject, randomUUID } from 'node:crypto';
 import { deriveRequestToken } from '@mayfly/contracts/build-reference';
 import { ServiceError } from '@mayfly/contracts/errors';
 import { type AdmittedBuild, checkGrantRequest, type TokenGrant } from '@mayfly/contracts/events';
 import { findRunning, type Issued, type Issuer, issueToken, type Running } from './issue.ts';
 
 /** What granting needs beside issuing: the address for more tokens, and the key of request tokens. */
-export type Granter = Issuer & { requestUrl: string; requestTokenKey: Uint8Array };
+export type Granter = Issuer & { requestUrl: string; requestTokenKey: KeyObject };
 
 /** A grant, and what was issued for it. */
 export type Granted = { build: AdmittedBuild; grant: TokenGrant; issued: Issued[] };

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import formbody from '@fastify/formbody';
 import { isRequestToken, readRequestToken } from '@mayfly/contracts/build-reference';
 import { ServiceError } from '@mayfly/contracts/errors';
@@ -12,7 +13,7 @@ import { wishOf } from './token-request.ts';
 type Edge = {
   granter: Granter;
   /** Keys of request tokens: the one in use, and the one before it while it changes. */
-  requestTokenKeys: readonly Uint8Array[];
+  requestTokenKeys: readonly KeyObject[];
   /** Says which source an Authorization header proves. */
   authenticate: BasicAuthentication;
   /** Has build-lifecycle end a build whose request token leaked. */

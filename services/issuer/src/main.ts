@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { type KeyObject, randomUUID } from 'node:crypto';
 import { buildReader } from '@mayfly/build-store/reader';
 import { POLICY_DEFAULTS } from '@mayfly/contracts/policy';
 import { watchedNames } from '@mayfly/profiles/names';
@@ -75,10 +75,10 @@ await run(
       signer: remoteSigner(bus.nats),
       ...{ sources, baseUrl },
       now: Date.now,
-      newId: () => randomBytes(16).toString('base64url'),
+      newId: randomUUID,
       // Clients written for GitHub append `&audience=…`, so that the address has to hold a `?` already.
       requestUrl: `${requestUrl}/token?api-version=1`,
-      requestTokenKey: requestTokenKeys[0] as Uint8Array,
+      requestTokenKey: requestTokenKeys[0] as KeyObject,
     };
     const edge = { bus, granter, issueLog: tokenLog };
     answerGrants(edge, sources.keys(), resources, log);

@@ -124,7 +124,5 @@ test('the command in a refusal is one word to a shell, whatever the name', async
   const name = "x'; $(touch mine) `id`";
   await ask({ kind: 'pipeline', name, id: '1' });
 
-  expect(await ask({ kind: 'pipeline', name, id: '2' })).toMatch(
-    /pipeline 'x'\\''; \$\(touch mine\) `id`'$/,
-  );
+  expect(await ask({ kind: 'pipeline', name, id: '2' })).toMatch(/pipeline 'x'\\''; \$\(touch mine\) `id`'$/);
 });

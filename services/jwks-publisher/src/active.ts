@@ -3,13 +3,14 @@ import { type BuildReference, readBuildReference } from '@mayfly/contracts/build
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { AdmittedBuild } from '@mayfly/contracts/events';
 import type { KeySets } from './key-sets.ts';
-import { type IdTokenClaims, readToken } from './token.ts';
+import type { IdTokenClaims, TokenReader } from './token.ts';
 
-/** What it takes to say whether a token is active: the issuer's keys, and the builds with the time. */
+/** What it takes to say whether a token is active: the issuer's keys, who reads its tokens, and the builds with the time. */
 export type Judge = {
   source: string;
   issuer: string;
   keySets: Pick<KeySets, 'get' | 'isConfirmed'>;
+  readToken: TokenReader;
   builds: Pick<BuildReader, 'find'>;
 };
 
@@ -26,7 +27,7 @@ export type Judgement =
 export async function judge(
   token: string,
   isAudience: (audience: string) => boolean,
-  { source, issuer, keySets, builds }: Judge,
+  { source, issuer, keySets, readToken, builds }: Judge,
 ): Promise<Judgement> {
   const keySet = keySets.get(source);
   if (!keySet || !keySets.isConfirmed(source)) {

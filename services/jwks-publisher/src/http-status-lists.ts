@@ -7,8 +7,8 @@ import { aggregateLists, type PublishedList, publishList, type StatusLists } fro
 /** The status lists of one issuer. */
 export type ServedLists = StatusLists;
 
-/** How long one signature serves, ms: what a flood of questions costs `key-manager`. */
-const REUSED_MS = 1000;
+/** How long one signature serves, ms: what a flood of questions costs `key-manager`. An end shows within a second. */
+const REUSED_MS = 900;
 
 /** Adds the status lists under `path`, and at `path` itself where they all are. */
 export function statusListRoutes(http: FastifyInstance, path: string, lists: ServedLists): void {

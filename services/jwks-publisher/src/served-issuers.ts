@@ -10,6 +10,7 @@ import type { KeySets } from './key-sets.ts';
 import { beginOnce, onceStore } from './once.ts';
 import { runningBuildsReader } from './running-builds.ts';
 import { statusListSigner } from './status-list-signer.ts';
+import { tokenReader } from './token.ts';
 
 type Urls = { baseUrl: string; requestUrl: string };
 type Parts = {
@@ -19,6 +20,9 @@ type Parts = {
   resources: AsyncDisposableStack;
   log: Logger;
 };
+
+/** How many tokens are known again without checking their signature once more. */
+const REMEMBERED_TOKENS = 20_000;
 
 /** Takes the policy, the addresses and the connections; gives each source's issuer as it is served. */
 export function servedIssuers(policy: Policy, { baseUrl, requestUrl }: Urls, parts: Parts): ServedIssuer[] {
@@ -30,6 +34,7 @@ export function servedIssuers(policy: Policy, { baseUrl, requestUrl }: Urls, par
     })
     .catch(() => undefined);
   const builds = buildReader(link);
+  const readToken = tokenReader(REMEMBERED_TOKENS);
   const now = () => Math.floor(Date.now() / 1000);
   const once = onceStore(link);
   const running = runningBuildsReader(link);
@@ -39,7 +44,7 @@ export function servedIssuers(policy: Policy, { baseUrl, requestUrl }: Urls, par
   return Object.entries(policy.sources).map(([source, sourcePolicy]) => {
     const issuer = issuerUrl(baseUrl, source);
     const { pathname } = new URL(issuer);
-    const judge = { source, issuer, keySets: sets, builds };
+    const judge = { source, issuer, keySets: sets, readToken, builds };
     return {
       ...{ source, issuer, path: pathname },
       metadataPath: `/.well-known/oauth-authorization-server${pathname}`,

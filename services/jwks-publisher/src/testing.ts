@@ -7,6 +7,7 @@ import type { Judge } from './active.ts';
 import type { EndedBuild } from './feed-log.ts';
 import { keySets } from './key-sets.ts';
 import type { LifecycleLog, StoredEnd } from './lifecycle-log.ts';
+import { tokenReader } from './token.ts';
 
 export const ISSUER = 'https://id.example.com/acme';
 export const API = 'https://api.example.com';
@@ -36,7 +37,7 @@ export async function testIssuer(): Promise<TestIssuer> {
     return { record: builds.get(id), now: NOW * 1000, stream: '2026-11-20T00:00:00Z' };
   };
   return {
-    judge: { source: 'acme', issuer: ISSUER, keySets: sets, builds: { find } },
+    judge: { source: 'acme', issuer: ISSUER, keySets: sets, readToken: tokenReader(100), builds: { find } },
     ...{ keySet, looked, builds },
     sign: (claims = {}, header = {}) =>
       new SignJWT({ ...plainClaims(), ...claims })

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { isCanonicalJws } from '@mayfly/contracts/compact-jws';
 import { compactVerify, type JWTPayload } from 'jose';
 import type { ServedKeySet, VerifyingKey } from './key-sets.ts';
@@ -8,13 +9,41 @@ export type IdTokenClaims = JWTPayload & { exp: number; nbf: number; iat: number
 /** What a token is: its claims, or how it failed: `shapeless` before any work on keys, `forged` after. */
 export type ReadToken = { claims: IdTokenClaims } | 'shapeless' | 'forged';
 
+/** Reads an ID token of `issuer` with the keys of its key set. */
+export type TokenReader = (token: string, issuer: string, keySet: ServedKeySet) => Promise<ReadToken>;
+
 const MAX_HEADER_BYTES = 512;
 
 /**
- * Reads an ID token of `issuer`, what is cheap first: length, alphabet and canonical form, the header's size and
- * members, its `typ` and `alg`, a known `kid`; only then the signature, with the one algorithm of that key.
+ * Gives a reader that knows again, by their SHA-256, the very bytes that it last found well signed, about `remembered` of
+ * them: the same bytes under the same key set say the same. Nothing about times, audience or build is remembered.
  */
-export async function readToken(token: string, issuer: string, keySet: ServedKeySet): Promise<ReadToken> {
+export function tokenReader(remembered: number): TokenReader {
+  type Seen = { claims: IdTokenClaims; keySet: ServedKeySet };
+  let recent = new Map<string, Seen>();
+  let earlier = new Map<string, Seen>();
+  const remember = (digest: string, seen: Seen) => {
+    if (recent.size >= remembered / 2) {
+      earlier = recent;
+      recent = new Map();
+    }
+    recent.set(digest, seen);
+  };
+  return async (token, issuer, keySet) => {
+    const digest = hash('sha256', token, 'base64');
+    const seen = recent.get(digest) ?? earlier.get(digest);
+    if (seen?.keySet === keySet) return { claims: seen.claims };
+    const read = await readToken(token, issuer, keySet);
+    if (typeof read === 'object') remember(digest, { claims: read.claims, keySet });
+    return read;
+  };
+}
+
+/**
+ * What is cheap comes first: length, alphabet and canonical form, the header's size and members, its `typ` and `alg`, a
+ * known `kid`; only then the signature, with the one algorithm of that key.
+ */
+async function readToken(token: string, issuer: string, keySet: ServedKeySet): Promise<ReadToken> {
   if (!isCanonicalJws(token)) return 'shapeless';
   const signingKey = keyOf(token.slice(0, token.indexOf('.')), keySet);
   if (!signingKey) return 'shapeless';
