@@ -5,15 +5,16 @@ import type { ClaimRule } from './profile.ts';
 import type { ClaimType } from './profile-file.ts';
 import { renderTemplate } from './template.ts';
 
-/** Takes a rule and facts; gives the claims that it makes: one, none, or one for each member of a map. */
-export function claimsOf(rule: ClaimRule, facts: Facts): Record<string, unknown> {
+/** Takes claims, a rule and facts; adds the claims that the rule makes: one, none, or one for each member of a map. */
+export function addClaims(claims: Record<string, unknown>, rule: ClaimRule, facts: Facts): void {
   if (rule.name.endsWith('*') && rule.source.kind === 'facts') {
     const map = facts((rule.source.paths[0] as string).slice(0, -2)) ?? {};
     const prefix = rule.name.slice(0, -1);
-    return Object.fromEntries(Object.entries(map).map(([member, value]) => [`${prefix}${member}`, value]));
+    for (const [member, value] of Object.entries(map)) claims[`${prefix}${member}`] = value;
+    return;
   }
   const value = claimValue(rule, facts);
-  return value === undefined ? {} : { [rule.name]: value };
+  if (value !== undefined) claims[rule.name] = value;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { AdmittedBuild } from '@mayfly/contracts/events';
-import { claimsOf, claimValue } from './claim-value.ts';
+import { addClaims, claimValue } from './claim-value.ts';
 import { type Facts, factsOf } from './facts.ts';
 import type { Profile } from './profile.ts';
 import { ruleNamed } from './rule-named.ts';
@@ -43,7 +43,7 @@ export function idTokenClaims(profile: Profile, admitted: AdmittedBuild, ask: As
     nbf: iat - (profile.notBeforeSeconds ?? ask.skewSeconds),
     jti: ask.jti,
   };
-  for (const rule of profile.claims) Object.assign(claims, claimsOf(rule, facts));
+  for (const rule of profile.claims) addClaims(claims, rule, facts);
   for (const name of asked(profile, ask)) Object.assign(claims, optionalClaim(profile, name, facts));
   if (ask.awsSessionTags && ask.awsSessionTags.length > 0)
     claims[TAGS_CLAIM] = sessionTags(profile, ask.awsSessionTags, facts);

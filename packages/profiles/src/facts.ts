@@ -6,8 +6,18 @@ import { instanceText } from './instance.ts';
 /** Gives the fact at a path, or undefined where the build does not hold it; empty text and empty maps are not held. */
 export type Facts = (path: string) => unknown;
 
-/** Takes an admitted build; gives its facts: what its CI said, and what follows from that alone. */
+const known = new WeakMap<AdmittedBuild, Facts>();
+
+/** Takes an admitted build; gives its facts: what its CI said, and what follows from that alone. Worked out once a build. */
 export function factsOf(admitted: AdmittedBuild): Facts {
+  const there = known.get(admitted);
+  if (there) return there;
+  const facts = workOut(admitted);
+  known.set(admitted, facts);
+  return facts;
+}
+
+function workOut(admitted: AdmittedBuild): Facts {
   const { build } = admitted;
   const root = {
     ...build,
@@ -29,9 +39,20 @@ function isHeld(value: unknown): boolean {
   return value !== null && Object.keys(value).length > 0;
 }
 
+/** The names in each path that was asked for: as many as profiles have. */
+const namesIn = new Map<string, readonly string[]>();
+
+function namesOf(path: string): readonly string[] {
+  const there = namesIn.get(path);
+  if (there) return there;
+  const names = path.split('.');
+  namesIn.set(path, names);
+  return names;
+}
+
 function at(root: unknown, path: string): unknown {
   let value = root;
-  for (const name of path.split('.')) {
+  for (const name of namesOf(path)) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
     value = (value as Record<string, unknown>)[name];
   }

@@ -15,7 +15,8 @@ export type Signer = {
   sign(token: IdTokenToSign): Promise<string>;
 };
 
-type Waiting = { token: IdTokenToSign; resolve(token: string): void; reject(error: unknown): void };
+/** What is to be signed, as it is sent, and who waits for it. */
+type Waiting = { text: string; resolve(token: string): void; reject(error: unknown): void };
 
 const TIMEOUT_MS = 800;
 /** Longest body of one request, bytes; a batch of large claims is split. */
@@ -33,18 +34,14 @@ export function remoteSigner(nats: NatsConnection): Signer {
     sign: (token) =>
       new Promise((resolve, reject) => {
         if (waiting.length === 0) setImmediate(flush);
-        waiting.push({ token, resolve, reject });
+        waiting.push({ text: JSON.stringify(token), resolve, reject });
       }),
   };
 }
 
 async function sendBatch(nats: NatsConnection, batch: Waiting[]): Promise<void> {
   try {
-    const body: SignIdTokens = {
-      type: 'dev.mayfly.keys.sign.id-token',
-      tokens: batch.map(({ token }) => token),
-    };
-    const message = await ask(nats, EVENT_NAMES.signIdToken, JSON.stringify(body), TIMEOUT_MS);
+    const message = await ask(nats, EVENT_NAMES.signIdToken, bodyOf(batch), TIMEOUT_MS);
     const answer = checkSignedIdTokens.parse(message.json<unknown>(), 'server_error');
     if (!('results' in answer)) throw failure(answer);
     batch.forEach(({ resolve, reject }, index) => {
@@ -60,11 +57,17 @@ async function sendBatch(nats: NatsConnection, batch: Waiting[]): Promise<void> 
   }
 }
 
+/** A `SignIdTokens`, of tokens that are text already. */
+function bodyOf(batch: Waiting[]): string {
+  const type: SignIdTokens['type'] = 'dev.mayfly.keys.sign.id-token';
+  return `{"type":"${type}","tokens":[${batch.map(({ text }) => text).join(',')}]}`;
+}
+
 function batches(all: Waiting[]): Waiting[][] {
   const result: Waiting[][] = [];
   let bytes = 0;
   for (const one of all) {
-    const size = JSON.stringify(one.token).length;
+    const size = one.text.length;
     const last = result.at(-1);
     if (last && last.length < MAX_BATCH && bytes + size < MAX_BODY_BYTES) {
       last.push(one);
