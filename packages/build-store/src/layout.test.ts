@@ -9,13 +9,15 @@ import {
   readRecord,
   statusListKey,
   writeFacts,
+  writeReason,
+  writeTime,
 } from './layout.ts';
 
 const text = fc.string({ unit: 'grapheme', maxLength: 40 });
 
 test('the record of a running build reads back as what was admitted', () => {
   fc.assert(
-    fc.property(text, text, fc.nat(), (ref, name, seq) => {
+    fc.property(text, text, fc.nat(), fc.constantFrom('', ' 1 7'), (ref, name, seq, rest) => {
       const build: AdmittedBuild = {
         source: 'acme',
         build: { id: '42', ref, actor: { name } },
@@ -24,10 +26,13 @@ test('the record of a running build reads back as what was admitted', () => {
         reply: 'r',
         seq,
         digest: 'x'.repeat(43),
-        started_at: 1,
-        deadline: 2,
+        started_at: 1_795_000_000_123,
+        deadline: 1_795_000_000_123 + seq,
       };
-      const record = readRecord('acme', `r 2 ${seq} 1 2 ${build.digest} 1 7\n${writeFacts(build)}`);
+      const record = readRecord(
+        'acme',
+        `r 2 ${seq} ${writeTime(build.started_at)} ${writeTime(build.deadline)} ${build.digest}${rest}\n${writeFacts(build)}`,
+      );
 
       expect(record).toEqual({ state: 'running', attempt: 2, seq, build });
     }),
@@ -35,12 +40,24 @@ test('the record of a running build reads back as what was admitted', () => {
 });
 
 test('the record of a finished build says why and when', () => {
-  const record = { state: 'finished', attempt: 1, seq: 9, finishedAt: 5, reason: 'deadline' };
-
-  expect(readRecord('acme', 'f 1 9 5 deadline 0 0')).toEqual(record);
+  const finishedAt = 1_795_000_000_123;
+  for (const reason of ['success', 'deadline', 'aborted', 'SUCCESS', 'x', 'no_idea-at-all']) {
+    const text = `f 1 9 ${writeTime(finishedAt)} ${writeReason(reason)}`;
+    const record = { state: 'finished', attempt: 1, seq: 9, finishedAt, reason };
+    expect(readRecord('acme', text)).toEqual(record);
+    expect(readRecord('acme', `${text} 1 7`)).toEqual(record);
+  }
 });
 
-test.for(['', 'x', 'r 1 2 3', 'f 1 2 3', 'r 1 2 3 4 d\n{'])('"%s" is no record', (one) => {
+test('what a number of a reason says never changes: records outlive the process that wrote them', () => {
+  const said = ['0', '6', '7', '8', '9', '11'].map((number) => readRecord('acme', `f 1 9 5 ${number}`));
+
+  expect(said.map((record) => 'reason' in record && record.reason)).toEqual([
+    ...['success', 'deadline', 'heartbeat', 'operator', 'superseded', 'leak'],
+  ]);
+});
+
+test.for(['', 'x', 'r 1 2 3', 'f 1 2 3', 'f 1 2 3 99', 'r 1 2 3 4 d\n{'])('"%s" is no record', (one) => {
   expect(() => readRecord('acme', one)).toThrow();
 });
 

@@ -63,17 +63,38 @@ export function writeFacts({ build, id_tokens, reply }: AdmittedBuild): string {
   return JSON.stringify({ build, id_tokens, reply });
 }
 
+/** Takes a time (ms); gives it as records hold it: in base 36, as there may be millions. */
+export function writeTime(ms: number): string {
+  return ms.toString(36);
+}
+
+const readTime = (text: string | undefined) => Number.parseInt(text ?? '', 36);
+
+/** Reasons that most builds end for, which records hold as their number here: one may be added at the end, and none moved. */
+const REASONS = [
+  ...['success', 'failure', 'finished', 'cancelled', 'canceled', 'error', 'deadline', 'heartbeat'],
+  ...['operator', 'superseded', 'conflict', 'leak', 'skipped', 'passed', 'failed', 'aborted'],
+];
+
+/** Takes why a build ended; gives it as records hold it. No reason is made of digits. */
+export function writeReason(reason: string): string {
+  const number = REASONS.indexOf(reason);
+  return number < 0 ? reason : String(number);
+}
+
+const readReason = (text: string) => (/^[0-9]+$/.test(text) ? REASONS[Number(text)] : text);
+
 /** Takes the source and the text of a record; gives what it says. Throws a TypeError for anything else. */
 export function readRecord(source: string, text: string): BuildRecord {
   const end = text.indexOf('\n');
   const [state, attempt, seq, third, fourth, digest] = (end < 0 ? text : text.slice(0, end)).split(' ');
   const life = { attempt: Number(attempt), seq: Number(seq) };
-  if (state === 'f' && fourth)
-    return { state: 'finished', ...life, finishedAt: Number(third), reason: fourth };
+  const reason = state === 'f' && fourth ? readReason(fourth) : undefined;
+  if (reason) return { state: 'finished', ...life, finishedAt: readTime(third), reason };
   if (state !== 'r' || !digest) throw new TypeError('a record of a build is not one of ours');
   const facts = JSON.parse(text.slice(end + 1)) as Pick<AdmittedBuild, 'build' | 'id_tokens' | 'reply'>;
-  const build = { source, ...facts, ...life, digest, started_at: Number(third), deadline: Number(fourth) };
-  return { state: 'running', ...life, build };
+  const times = { started_at: readTime(third), deadline: readTime(fourth) };
+  return { state: 'running', ...life, build: { source, ...facts, ...life, digest, ...times } };
 }
 
 /** Takes a mark; gives what its text is made of, in order, with spaces between. */

@@ -2,8 +2,8 @@
  * The functions that Redis runs on builds. Each is one atomic step, and every step may be repeated and may come in any
  * order: a higher attempt replaces a lower one, and finished is final.
  *
- * One string a build: `r <attempt> <seq> <started> <deadline> <digest> <replaced attempt> <its seq>\n<facts>` while it
- * runs, `f <attempt> <seq> <finished> <reason> <replaced attempt> <its seq>` after. Beside it one bit a start in its source's status list (1: runs), and,
+ * One string a build: `r <attempt> <seq> <started> <deadline> <digest>[ <replaced attempt> <its seq>]\n<facts>` while it
+ * runs, `f <attempt> <seq> <finished> <reason>[ <replaced attempt> <its seq>]` after; times are ms in base 36. Beside it one bit a start in its source's status list (1: runs), and,
  * while it runs, one member of the set `checks`, scored with when somebody has to look whether it should end.
  */
 export const LIBRARY = `#!lua name=mayfly
@@ -13,9 +13,16 @@ local function head(key)
   local value = redis.call('GET', key)
   if not value then return nil end
   local state, attempt, seq = string.match(value, '^(%a) (%d+) (%d+)')
-  local digest, old, old_seq = string.match(value, '^r %d+ %d+ %d+ %d+ (%S+) (%d+) (%d+)\\n')
-  if state == 'f' then old, old_seq = string.match(value, ' (%d+) (%d+)$') end
-  return state, tonumber(attempt), tonumber(seq), digest, value, tonumber(old), tonumber(old_seq)
+  local digest, rest = string.match(value, '^r %d+ %d+ %w+ %w+ (%S+)([^\\n]*)\\n')
+  if state == 'f' then rest = string.match(value, '^f %d+ %d+ %w+ %S+(.*)$') end
+  local old, old_seq = string.match(rest or '', '^ (%d+) (%d+)$')
+  return state, tonumber(attempt), tonumber(seq), digest, value, tonumber(old) or 0, tonumber(old_seq) or 0
+end
+
+-- Gives what a record says of the life that it replaced, if it did.
+local function replaced(old, old_seq)
+  if old == 0 then return '' end
+  return ' ' .. old .. ' ' .. string.format('%d', old_seq)
 end
 
 local function now()
@@ -35,12 +42,13 @@ end
 
 -- args: attempt, seq, started, deadline, digest, facts, expires, how long until the first check (ms), member
 local function set_running(keys, args, old, old_seq)
-  local value = table.concat({'r', args[1], args[2], args[3], args[4], args[5], old, old_seq}, ' ') .. '\\n' .. args[6]
+  local facts = replaced(old, old_seq) .. '\\n' .. args[6]
+  local value = table.concat({'r', args[1], args[2], args[3], args[4], args[5]}, ' ') .. facts
   redis.call('SET', keys[1], value, 'PXAT', args[7])
   local list, bit = bit_of(keys[3], tonumber(args[2]))
   redis.call('SETBIT', list, bit, 1)
   if redis.call('PEXPIREAT', list, args[7], 'NX') == 0 then redis.call('PEXPIREAT', list, args[7], 'GT') end
-  local check = math.min(tonumber(args[4]), now() + tonumber(args[8]))
+  local check = math.min(tonumber(args[4], 36), now() + tonumber(args[8]))
   redis.call('ZADD', keys[2], string.format('%.0f', check), args[9])
 end
 
@@ -96,7 +104,8 @@ local function build_finish(keys, args)
     old, old_seq = 0, 0
     if state == 'r' then old, old_seq = attempt, seq end
   end
-  local value = table.concat({'f', args[1], own, args[2], args[3], old, old_seq}, ' ')
+  local life = 'f ' .. args[1] .. ' ' .. string.format('%d', own)
+  local value = table.concat({life, args[2], args[3]}, ' ') .. replaced(old, old_seq)
   redis.call('SET', keys[1], value, 'PXAT', args[4])
   return {'finished', own, old, old_seq}
 end
@@ -136,9 +145,9 @@ local function builds_beat(keys, args)
   local beaten = 0
   for index = 2, #keys do
     local value = redis.call('GETRANGE', keys[index], 0, 80)
-    local deadline = string.match(value, '^r %d+ %d+ %d+ (%d+)')
+    local deadline = string.match(value, '^r %d+ %d+ %w+ (%w+)')
     if deadline then
-      local at = math.min(tonumber(deadline), time + tonumber(args[1]))
+      local at = math.min(tonumber(deadline, 36), time + tonumber(args[1]))
       redis.call('ZADD', keys[1], string.format('%.0f', at), args[index])
       beaten = beaten + 1
     end

@@ -10,6 +10,8 @@ import {
   readRecord,
   statusListPrefix,
   writeFacts,
+  writeReason,
+  writeTime,
 } from './layout.ts';
 
 /**
@@ -67,7 +69,8 @@ export function buildWriter(redis: Redis): BuildWriter {
     async start(build, expiresAt, checkAfterMs) {
       const { source, attempt, seq, started_at, deadline, digest } = build;
       const facts = writeFacts(build);
-      const args = [attempt, seq, started_at, deadline, digest, facts, expiresAt, checkAfterMs];
+      const times = [writeTime(started_at), writeTime(deadline)] as const;
+      const args = [attempt, seq, ...times, digest, facts, expiresAt, checkAfterMs];
       const reply = await onBuild<[StartOutcome, number, number]>(
         'build_start',
         source,
@@ -79,7 +82,7 @@ export function buildWriter(redis: Redis): BuildWriter {
       return { outcome, replaced };
     },
     async finish({ source, id, attempt, finishedAt, reason, expiresAt }) {
-      const args = [attempt, finishedAt, reason, expiresAt];
+      const args = [attempt, writeTime(finishedAt), writeReason(reason), expiresAt];
       const reply = await onBuild<[FinishOutcome, number, number, number]>(
         'build_finish',
         source,
