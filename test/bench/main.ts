@@ -12,16 +12,11 @@ import { signing, verification } from './case-scripts.ts';
 import { sync } from './case-sync.ts';
 import type { Section } from './figure.ts';
 import { busyShare, machine, watchOthers } from './machine.ts';
-import { type Plan, readPlan } from './plan.ts';
+import { type Plan, readPlan, USAGE } from './plan.ts';
 import { missed, writeReport } from './report.ts';
 import { keepSection, keptSections } from './sections.ts';
 
-/**
- * Measures Mayfly against floors and a peer, in the same rounds. `npm run bench` takes some minutes; `-- --full` longer,
- * with a million builds; `-- --check` fails where an aim is missed, naming it; `-- --only NAME` measures one case again,
- * which replaces its part of the report in `test/bench/report/`; `-- --patient` waits before each case until the machine
- * has little else to do.
- */
+/** Measures Mayfly against floors and a peer, in the same rounds; the report is in `test/bench/report/`. */
 const CASES: Record<string, (plan: Plan) => Promise<Section>> = {
   'by-request': byRequest,
   'by-event': byEvent,
@@ -39,9 +34,8 @@ const CASES: Record<string, (plan: Plan) => Promise<Section>> = {
 const PATIENCE_MS = 300_000;
 const BUSY = 0.1;
 
-const plan = readPlan(process.argv.slice(2));
+const plan = planOrEnd();
 const chosen = Object.entries(CASES).filter(([name]) => plan.only.length === 0 || plan.only.includes(name));
-if (chosen.length === 0) throw new Error(`the cases are ${Object.keys(CASES).join(', ')}`);
 
 const path = (to: string) => fileURLToPath(new URL(to, import.meta.url));
 const { nats, redis } = await findServers({ cache: path('../../.cache/servers'), say: console.error });
@@ -66,6 +60,22 @@ console.log(`the report is in ${folder}`);
 const short = missed(sections);
 for (const line of short) console.log(`falls short: ${line}`);
 if (plan.isCheck && short.length > 0) process.exitCode = 1;
+
+/** Ends the process, with help or with what is wrong, where there is nothing to measure. */
+function planOrEnd(): Plan {
+  const names = Object.keys(CASES);
+  try {
+    const read = readPlan(process.argv.slice(2));
+    const unknown = read?.only.find((name) => !names.includes(name));
+    if (unknown !== undefined) throw new TypeError(`there is no case ${unknown}`);
+    if (read) return read;
+    console.log(`${USAGE}\n\nThe cases are ${names.join(', ')}.`);
+    process.exit(0);
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${USAGE}\n\nThe cases are ${names.join(', ')}.`);
+    process.exit(2);
+  }
+}
 
 /** Waits until the machine has little else to do, though not for ever. */
 async function quiet(): Promise<void> {

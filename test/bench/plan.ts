@@ -24,8 +24,17 @@ const MODES = {
   smoke: { rounds: 1, seconds: 0.3, pacedRounds: 1, pacedSeconds: 0.5, sizes: [200, 400] },
 };
 
-/** Reads `--full`, `--smoke` (to see that it runs), `--check`, `--patient` and `--only NAME`, which may be repeated. */
-export function readPlan(args: string[]): Plan {
+/** How to run it. */
+export const USAGE = `usage: npm run bench [-- OPTION …]    speed against floors and a peer, some minutes
+
+--full        longer, with a million builds
+--check       exit with 1 where an aim is missed, naming it
+--only NAME   measure one case again, which replaces its part of the report; may be repeated
+--patient     wait before each case until the machine has little else to do
+--smoke       see that it runs; its figures stand for nothing`;
+
+/** Reads `--full`, `--smoke` (to see that it runs), `--check`, `--patient` and `--only NAME`, which may be repeated; undefined where help is asked for. Throws a TypeError. */
+export function readPlan(args: string[]): Plan | undefined {
   const { values } = parseArgs({
     args,
     options: {
@@ -34,8 +43,10 @@ export function readPlan(args: string[]): Plan {
       check: { type: 'boolean' },
       patient: { type: 'boolean' },
       only: { type: 'string', multiple: true },
+      help: { type: 'boolean', short: 'h' },
     },
   });
+  if (values.help) return undefined;
   const mode = values.smoke ? 'smoke' : values.full ? 'full' : 'quick';
   const { only = [], check = false, patient = false } = values;
   return { mode, ...MODES[mode], only, isCheck: check, isPatient: patient };
