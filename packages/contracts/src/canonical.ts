@@ -14,7 +14,7 @@ export function canonicalJson(value: unknown): string {
 
 function canonicalObject(value: Record<string, unknown>): string {
   let members = '';
-  for (const name of Object.keys(value).sort()) {
+  for (const name of Object.keys(value).sort((a, b) => (a < b ? -1 : 1))) {
     const member = value[name];
     if (member === undefined) continue;
     members += `${members === '' ? '' : ','}${canonicalJson(name)}:${canonicalJson(member)}`;
