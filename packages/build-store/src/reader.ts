@@ -2,6 +2,7 @@ import type { BuildReference } from '@mayfly/contracts/build-reference';
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { Redis } from 'ioredis';
 import { type BuildRecord, buildKey, MARK_KEY, readMark, readRecord } from './layout.ts';
+import { recent } from './recent.ts';
 
 /** How old the proof of freshness may be, ms by Redis's own clock. */
 export const FRESH_MS = 2000;
@@ -23,7 +24,10 @@ export type BuildReader = {
 type Link = { redis: Redis; runId(): string | undefined };
 type Reply = [string | null, string | null, string, string];
 
-/** Takes a connection to Redis; gives the reader of builds over it. */
+/** How many records are known again by their text: what stands in Redis is asked for every time. */
+const KNOWN_RECORDS = 4000;
+
+/** Takes a connection to Redis; gives the reader of builds over it. What it gives must not be changed. */
 export function buildReader({ redis, runId }: Link): BuildReader {
   const read = async (key: string) => {
     const [markText, value, seconds, micros] = await ask(redis, key);
@@ -35,12 +39,21 @@ export function buildReader({ redis, runId }: Link): BuildReader {
     }
     return { value, now, mark };
   };
+  const known = recent<{ text: string; record: BuildRecord }>(KNOWN_RECORDS);
+  const readAgain = (key: string, source: string, text: string): BuildRecord => {
+    const last = known.get(key);
+    if (last?.text === text) return last.record;
+    const record = readRecord(source, text);
+    known.set(key, { text, record });
+    return record;
+  };
   return {
     async find({ source, id }) {
-      const { value, now, mark } = await read(buildKey(source, id));
+      const key = buildKey(source, id);
+      const { value, now, mark } = await read(key);
       const { stream } = mark;
       if (value === null) return { record: undefined, now, stream };
-      const record = readRecord(source, value);
+      const record = readAgain(key, source, value);
       // A build whose start has left the stream could not be rebuilt, so it is not running.
       if (record.state === 'running' && record.seq < mark.firstSeq) return { record: undefined, now, stream };
       return { record, now, stream };

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { recent } from '@mayfly/build-store/recent';
 import { isCanonicalJws } from '@mayfly/contracts/compact-jws';
 import { compactVerify, type JWTPayload } from 'jose';
 import type { ServedKeySet, VerifyingKey } from './key-sets.ts';
@@ -20,21 +21,13 @@ const MAX_HEADER_BYTES = 512;
  */
 export function tokenReader(remembered: number): TokenReader {
   type Seen = { claims: IdTokenClaims; keySet: ServedKeySet };
-  let recent = new Map<string, Seen>();
-  let earlier = new Map<string, Seen>();
-  const remember = (digest: string, seen: Seen) => {
-    if (recent.size >= remembered / 2) {
-      earlier = recent;
-      recent = new Map();
-    }
-    recent.set(digest, seen);
-  };
+  const known = recent<Seen>(remembered);
   return async (token, issuer, keySet) => {
     const digest = hash('sha256', token, 'base64');
-    const seen = recent.get(digest) ?? earlier.get(digest);
+    const seen = known.get(digest);
     if (seen?.keySet === keySet) return { claims: seen.claims };
     const read = await readToken(token, issuer, keySet);
-    if (typeof read === 'object') remember(digest, { claims: read.claims, keySet });
+    if (typeof read === 'object') known.set(digest, { claims: read.claims, keySet });
     return read;
   };
 }
