@@ -1,3 +1,4 @@
+import { twinOf } from '@mayfly/contracts/testing';
 import {
   type Attack,
   confusedKeys,
@@ -29,7 +30,7 @@ export function attackMatrix(loot: Loot): Attack[] {
 }
 
 /** Other spellings of the good token: one token is one string. */
-function otherEncodings({ head, body, signature }: Parts): Attack[] {
+function otherEncodings({ head, body, signature, header }: Parts): Attack[] {
   const whole = `${head}.${body}.${signature}`;
   const last = signature.slice(-1);
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
@@ -51,6 +52,7 @@ function otherEncodings({ head, body, signature }: Parts): Attack[] {
       const standard = part.replaceAll('-', '+').replaceAll('_', '/');
       return [`standard base64 of part ${index}`, `${whole.replace(part, standard)}=`] as const;
     }),
+    ...(header['alg'] === 'ES256' ? [['the other S that is as good', twinOf(whole)] as const] : []),
     ['percent', whole.replace('.', '%2E')],
     ['JSON', JSON.stringify({ protected: head, payload: body, signature })],
     ['bearer', `Bearer ${whole}`],

@@ -1,7 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { twinOf } from '@mayfly/contracts/testing';
 import { createVerifier } from '@mayfly/verifier';
-import { decodeProtectedHeader } from 'jose';
+import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Attacker, attacker, type Shot } from './attack-callers.ts';
 import type { Attack } from './attack-headers.ts';
@@ -126,6 +127,17 @@ test('none of them is taken by the library, which asks nobody but the issuer', a
   expect(taken).toEqual([]);
   expect([...hosts]).toEqual([new URL(system.baseUrl).origin]);
   expect(called).toBe(0);
+});
+
+test('the twin of a signature, that other libraries take, is no token here', async () => {
+  const twin = twinOf(tokens[0] ?? '');
+  const keys = createRemoteJWKSet(new URL(`${system.baseUrl}/acme/jwks`));
+  using verifier = createVerifier({ issuer: `${system.baseUrl}/acme`, audience: API });
+
+  expect((await jwtVerify(twin, keys)).payload.aud).toBe(API);
+  expect((await introspect(system, twin)).text).toBe('{"active":false}');
+  expect((await shooter.run([['twin', twin]], toVerify)).statuses).toEqual(new Map([[401, 1]]));
+  await expect(verifier.verify(twin)).rejects.toMatchObject({ code: 'malformed' });
 });
 
 test(`of ${COUNT} mutations of a live token none is taken anywhere`, { timeout: 3_600_000 }, async () => {

@@ -1,5 +1,6 @@
 import { isCanonicalJws, MAX_TOKEN_BYTES } from '@mayfly/contracts/compact-jws';
 import { ServiceError } from '@mayfly/contracts/errors';
+import { isLowS } from '@mayfly/contracts/low-s';
 import { readYaml } from '@mayfly/profiles/yaml';
 import { type Oddity, odd } from './oddity.ts';
 
@@ -97,9 +98,16 @@ function writingOddities(token: string, text: string): Oddity[] {
 }
 
 function signatureOddities({ alg }: Record<string, unknown>, signature: string): Oddity[] {
-  const bytes = Buffer.from(signature, 'base64url').length;
-  const isFitting = alg === 'ES256' ? bytes === 64 : alg !== 'RS256' || bytes >= 256;
-  return isFitting
-    ? []
-    : [odd(`its signature has ${bytes} bytes, which is none of ${String(alg)}`, 'refuse it')];
+  const bytes = Buffer.from(signature, 'base64url');
+  const { length } = bytes;
+  const isFitting = alg === 'ES256' ? length === 64 : alg !== 'RS256' || length >= 256;
+  if (!isFitting)
+    return [odd(`its signature has ${length} bytes, which is none of ${String(alg)}`, 'refuse it')];
+  if (alg !== 'ES256' || isLowS(bytes)) return [];
+  return [
+    odd(
+      'its signature has the higher of the two S that ECDSA takes for as good, and ours have the lower',
+      'refuse it: one token is one string',
+    ),
+  ];
 }

@@ -98,6 +98,16 @@ describe('what is odd about a token is named', () => {
     expect(oddities([header, claims, signature.slice(0, -1) + last].join('.'))).toMatch(/spare bits/);
   });
 
+  test('the other S of an ECDSA signature', () => {
+    const of = (s: string) => {
+      const signature = Buffer.from(`${'11'.repeat(32)}${s.repeat(32)}`, 'hex').toString('base64url');
+      return oddities(token({}, { alg: 'ES256' }).replace(/[^.]*$/, signature));
+    };
+
+    expect(of('7e')).toBe('');
+    expect(of('80')).toMatch(/the higher of the two S/);
+  });
+
   test('an issuer that is nearly the one', () => {
     expect(oddities(token(), `${ISSUER}/`)).toMatch(/the slash at the end makes another issuer/);
     expect(oddities(token(), 'https://other.example')).toMatch(/and not https:\/\/other\.example$/);

@@ -1,4 +1,5 @@
 import { isCanonicalJws } from '@mayfly/contracts/compact-jws';
+import { hasOnlySignature } from '@mayfly/contracts/low-s';
 import type { InspectedToken } from './inspect-token.ts';
 
 /** What else is known when introspection says that a token is not active. */
@@ -29,6 +30,10 @@ export function whyInactive(known: KnownOfToken): string[] {
 function formReasons({ token, inspected: { header }, signature }: KnownOfToken): string[] {
   const checks: [boolean, string][] = [
     [!isCanonicalJws(token), 'it is not in canonical form, and is not even read'],
+    [
+      !hasOnlySignature(token, String(header['alg'])),
+      'its signature has the higher of two S, which none of ours has: somebody rewrote it',
+    ],
     [
       header['typ'] !== 'JWT' || Object.keys(header).length !== 3,
       'its header is not alg, kid and typ JWT alone',

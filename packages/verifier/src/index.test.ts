@@ -1,3 +1,4 @@
+import { twinOf } from '@mayfly/contracts/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createVerifier, type Verifier, type VerifierOptions } from './index.ts';
 import { AUDIENCE, type FakeIssuer, fakeIssuer, ISSUER, LIST, makeKey, statusListToken } from './testing.ts';
@@ -45,6 +46,7 @@ test('each check that a token can fail has a name', async () => {
     ['malformed', `${good} `],
     ['malformed', good.replace('.', '..')],
     ['malformed', 'x'.repeat(9000)],
+    ['malformed', twinOf(good)],
     ['wrong_type', issuer.sign({}, { typ: 'statuslist+jwt' })],
     ['wrong_type', issuer.sign({}, { typ: 'at+jwt' })],
     ['wrong_type', issuer.sign({}, { typ: undefined })],

@@ -1,4 +1,5 @@
 import { isCanonicalJws } from '@mayfly/contracts/compact-jws';
+import { hasOnlySignature } from '@mayfly/contracts/low-s';
 import { compactVerify } from 'jose';
 import { type BuildsAnswer, type BuildsBy, buildsSource } from './builds.ts';
 import { checkClaims, type IdToken, readClaims } from './claims.ts';
@@ -63,6 +64,8 @@ export function createVerifier(options: VerifierOptions): Verifier {
       if (!isCanonicalJws(token)) throw refuse('malformed');
       // RFC 8725 §3.1, §3.11: `typ`, a closed list of algorithms, and the key decides which of them.
       const signingKey = await keys.find(token.slice(0, token.indexOf('.')), 'JWT');
+      // Of the two S that ECDSA takes for as good the issuer writes the lower.
+      if (!hasOnlySignature(token, signingKey.alg)) throw refuse('malformed');
       const { payload } = await compactVerify(token, signingKey.key, { algorithms: [signingKey.alg] }).catch(
         (cause: unknown) => {
           throw refuse('bad_signature', cause);

@@ -1,4 +1,5 @@
 import { encodeStatusList, statusesOf } from '@mayfly/contracts/status-list';
+import { withLowS } from '@mayfly/contracts/testing';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
 import type { Fetch } from './get.ts';
 
@@ -41,10 +42,11 @@ export async function fakeIssuer(now: () => number = Date.now): Promise<FakeIssu
       if (issuer.isDown) throw new TypeError('fetch failed');
       return answer ? await answer() : new Response('', { status: 404 });
     },
-    sign: (claims = {}, header = {}, key = signing.privateKey) =>
-      new SignJWT({ ...plainClaims(seconds()), ...claims })
-        .setProtectedHeader({ alg: signing.alg, typ: 'JWT', kid: signing.kid, ...header })
-        .sign(key),
+    sign: async (claims = {}, header = {}, key = signing.privateKey) => {
+      const full = { alg: signing.alg, typ: 'JWT', kid: signing.kid, ...header };
+      const token = new SignJWT({ ...plainClaims(seconds()), ...claims }).setProtectedHeader(full).sign(key);
+      return withLowS(await token, full.alg);
+    },
   };
   issuer.answers.set(`${ISSUER}/.well-known/openid-configuration`, () =>
     Response.json({ issuer: ISSUER, jwks_uri: `${ISSUER}/jwks` }),

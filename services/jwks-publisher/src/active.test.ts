@@ -1,5 +1,6 @@
 import { writeBuildReference } from '@mayfly/contracts/build-reference';
 import type { ServiceError } from '@mayfly/contracts/errors';
+import { twinOf } from '@mayfly/contracts/testing';
 import { beforeEach, expect, test } from 'vitest';
 import { judge } from './active.ts';
 import { API, NOW, plainClaims, running, type TestIssuer, testIssuer } from './testing.ts';
@@ -68,6 +69,7 @@ test('what is cheap to refuse is refused before any build is looked for', async 
     `${token} `,
     `${token.slice(0, -9)}\n${token.slice(-9)}`,
     'x'.repeat(9000),
+    twinOf(token),
     await issuer.sign({}, { typ: 'at+jwt' }),
     await issuer.sign({}, { typ: undefined }),
     await issuer.sign({}, { kid: 'k2' }),

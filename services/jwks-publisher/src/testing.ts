@@ -2,6 +2,7 @@ import type { Known } from '@mayfly/build-store/reader';
 import { writeBuildReference } from '@mayfly/contracts/build-reference';
 import type { AdmittedBuild } from '@mayfly/contracts/events';
 import type { PublicJwk, PublishedKeySet } from '@mayfly/contracts/keys';
+import { withLowS } from '@mayfly/contracts/testing';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import type { Judge } from './active.ts';
 import type { EndedBuild } from './feed-log.ts';
@@ -39,10 +40,12 @@ export async function testIssuer(): Promise<TestIssuer> {
   return {
     judge: { source: 'acme', issuer: ISSUER, keySets: sets, readToken: tokenReader(100), builds: { find } },
     ...{ keySet, looked, builds },
-    sign: (claims = {}, header = {}) =>
-      new SignJWT({ ...plainClaims(), ...claims })
+    sign: async (claims = {}, header = {}) => {
+      const token = new SignJWT({ ...plainClaims(), ...claims })
         .setProtectedHeader({ alg: 'ES256', typ: 'JWT', kid: 'k1', ...header })
-        .sign(privateKey as CryptoKey),
+        .sign(privateKey as CryptoKey);
+      return withLowS(await token);
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import type { PublishedKeySet } from '@mayfly/contracts/keys';
+import { twinOf } from '@mayfly/contracts/testing';
 import { expect, test } from 'vitest';
 import { keySets, type ServedKeySet } from './key-sets.ts';
 import { ISSUER, NOW, plainClaims, testIssuer } from './testing.ts';
@@ -31,6 +32,7 @@ test('the very same bytes are known again, and nothing else is', async () => {
   const flipped = `${signature[0] === 'A' ? 'B' : 'A'}${signature.slice(1)}`;
   const changed = [`${token}=`, `${token} `, `${head}.${body}.${flipped}`, token.slice(0, -1), ` ${token}`];
   for (const one of changed) expect(await read(one, ISSUER, keySet)).toBeTypeOf('string');
+  expect(await read(twinOf(token), ISSUER, keySet)).toBe('shapeless');
 });
 
 test('what is forged is not remembered, and leaves no good token unread', async () => {

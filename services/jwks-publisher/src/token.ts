@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { recent } from '@mayfly/build-store/recent';
 import { isCanonicalJws } from '@mayfly/contracts/compact-jws';
+import { hasOnlySignature } from '@mayfly/contracts/low-s';
 import { compactVerify, type JWTPayload } from 'jose';
 import type { ServedKeySet, VerifyingKey } from './key-sets.ts';
 
@@ -34,12 +35,12 @@ export function tokenReader(remembered: number): TokenReader {
 
 /**
  * What is cheap comes first: length, alphabet and canonical form, the header's size and members, its `typ` and `alg`, a
- * known `kid`; only then the signature, with the one algorithm of that key.
+ * known `kid`, the lower S; only then the signature, with the one algorithm of that key.
  */
 async function readToken(token: string, issuer: string, keySet: ServedKeySet): Promise<ReadToken> {
   if (!isCanonicalJws(token)) return 'shapeless';
   const signingKey = keyOf(token.slice(0, token.indexOf('.')), keySet);
-  if (!signingKey) return 'shapeless';
+  if (!signingKey || !hasOnlySignature(token, signingKey.alg)) return 'shapeless';
   try {
     const { payload } = await compactVerify(token, signingKey.key, { algorithms: [signingKey.alg] });
     const claims: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));

@@ -9,7 +9,7 @@ import type { NewKey } from './keyring.ts';
 export type KeyCustody = {
   /** Makes a key (RSA 2048 or P-256), `kid` its RFC 7638 thumbprint. */
   generate(alg: Algorithm): Promise<NewKey>;
-  /** Signs the ASCII of `input` (RFC 7515 §5.1); gives the signature as base64url. */
+  /** Signs the ASCII of `input` (RFC 7515 §5.1); gives the signature as base64url, an ES256 one with the lower S. */
   sign(key: NewKey, input: string): Promise<string>;
   /** Lets go of every key but these. */
   keepOnly(kids: ReadonlySet<string>): void;

@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey, type JsonWebKey, sign, verify } from 'node:crypto';
+import { hasOnlySignature, isLowS } from '@mayfly/contracts/low-s';
 import { compactVerify, importJWK } from 'jose';
 import { expect, test } from 'vitest';
 import { generateSigningKey, withSpares } from './generate.ts';
@@ -30,6 +31,7 @@ test('jose verifies what the threads sign, one by one and in batches, with both 
       publicKeys[index % 2] as Awaited<ReturnType<typeof importJWK>>,
     );
     expect(new TextDecoder().decode(payload)).toBe(String(index < 2 ? index : index - 2));
+    expect(hasOnlySignature(token, index % 2 === 0 ? 'RS256' : 'ES256')).toBe(true);
   }
 });
 
@@ -39,17 +41,17 @@ test('both integers of an ECDSA signature keep their place, whatever their lengt
     const both = Buffer.concat([integer(r), integer(s)]);
     return Buffer.concat([Buffer.from([0x30, both.length]), both]);
   };
-  const integers = ['01', '7f'.repeat(31), '7f'.repeat(32), `00${'ff'.repeat(32)}`, `00${'80'.repeat(31)}`];
+  const low = ['01', '7f'.repeat(31), `7e${'ff'.repeat(31)}`, `00${'80'.repeat(31)}`];
 
-  for (const r of integers) {
-    for (const s of integers) {
+  for (const r of [...low, '7f'.repeat(32), `00${'ff'.repeat(32)}`]) {
+    for (const s of low) {
       const expected = [r, s].map((hex) => hex.slice(-64).padStart(64, '0')).join('');
       expect(toP1363(der(r, s)).toString('hex')).toBe(expected);
     }
   }
 });
 
-test('a thousand signatures, converted by hand, are good as Node reads them', async () => {
+test('a thousand signatures, converted by hand, are good as Node reads them, and all have the lower S', async () => {
   const { jwk } = await generateSigningKey('ES256');
   const key = createPrivateKey({ key: jwk as JsonWebKey, format: 'jwk' });
   const publicKey = createPublicKey({ key: publicOf(jwk), format: 'jwk' });
@@ -58,6 +60,7 @@ test('a thousand signatures, converted by hand, are good as Node reads them', as
     const data = Buffer.from(String(i));
     const signature = toP1363(sign('sha256', data, key));
     expect(verify('sha256', data, { key: publicKey, dsaEncoding: 'ieee-p1363' }, signature)).toBe(true);
+    expect(isLowS(signature)).toBe(true);
   }
 });
 
