@@ -1,4 +1,5 @@
 import { createHmac, createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { withLowS } from '@mayfly/contracts/testing';
 
 /** One token that nobody may take, and what is wrong with it. */
 export type Attack = readonly [what: string, token: string];
@@ -116,7 +117,8 @@ export function ownKeys({ header, body }: Parts, { canary, otherSource }: Loot):
     const input = `${encode({ ...header, ...members })}.${body}`;
     return [
       `own key, with ${JSON.stringify(members).slice(0, 60)}`,
-      `${input}.${signed(input, ec.privateKey)}`,
+      // The higher S would be refused whatever the key.
+      withLowS(`${input}.${signed(input, ec.privateKey)}`),
     ] as const;
   });
 }

@@ -1,4 +1,5 @@
 import { issuerUrl } from '@mayfly/contracts/issuer-url';
+import { withLowS } from '@mayfly/contracts/testing';
 import { SignJWT } from 'jose';
 import type { Ci, TestBuild } from './ci.ts';
 import { type Answer, answerOf } from './relying-party.ts';
@@ -51,11 +52,12 @@ export async function forgedToken(kid: string, issuer: string): Promise<string> 
     'verify',
   ]);
   const now = Math.floor(Date.now() / 1000);
-  return await new SignJWT({ jti: 'x.y', nbf: now - 30 })
+  const token = new SignJWT({ jti: 'x.y', nbf: now - 30 })
     .setProtectedHeader({ alg: 'ES256', typ: 'JWT', kid })
     .setIssuer(issuer)
     .setAudience(API)
     .setIssuedAt(now)
     .setExpirationTime(now + 300)
     .sign(privateKey);
+  return withLowS(await token);
 }

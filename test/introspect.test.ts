@@ -100,6 +100,31 @@ test('unknown, foreign, forged and finished are one answer, byte for byte', asyn
   expect(answers[0]).toMatchObject({ status: 200, text: INACTIVE });
 });
 
+test('an operator sees what was asked, by what was answered', async () => {
+  const counted = async (name: string, outcome: string) => {
+    const text = await (await fetch(`${system.opsUrlOf('jwks-publisher')}/metrics`)).text();
+    return Number(new RegExp(`^${name}\\{outcome="${outcome}"\\} (\\d+)$`, 'm').exec(text)?.[1]);
+  };
+  const series = [
+    ['mayfly_introspections_total', 'active'],
+    ['mayfly_introspections_total', 'not_ours'],
+    ['mayfly_tokens_read_total', 'unknown_key'],
+    ['mayfly_tokens_read_total', 'forged'],
+    ['mayfly_callers_total', 'unknown'],
+    ['mayfly_documents_served_total', 'key_set'],
+  ] as const;
+  const before = await Promise.all(series.map(([name, outcome]) => counted(name, outcome)));
+  const issuer = `${system.baseUrl}/acme`;
+  await introspect(system, token);
+  await introspect(system, await forgedToken(decodeProtectedHeader(token).kid ?? '', issuer));
+  await introspect(system, await forgedToken('no-such-key', issuer));
+  await ask(system, 'token=x', { authorization: null });
+  await fetch(`${issuer}/jwks`);
+
+  const after = await Promise.all(series.map(([name, outcome]) => counted(name, outcome)));
+  expect(after.map((count, at) => count - (before[at] ?? Number.NaN))).toEqual([1, 2, 1, 1, 1, 1]);
+});
+
 test('a question that is none is refused in the shape of RFC 6749', async () => {
   const cases: [string | null, Parameters<typeof ask>[2], number, string][] = [
     ['', {}, 400, 'invalid_request'],

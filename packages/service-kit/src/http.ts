@@ -10,7 +10,7 @@ import {
 } from 'fastify';
 import type { Logger } from 'pino';
 
-type Listener = { TLS_CERT_FILE?: string; TLS_KEY_FILE?: string };
+type Listener = { TLS_CERT_FILE?: string; TLS_KEY_FILE?: string; TRUSTED_PROXIES?: string };
 
 /** Longest request body of a public listener, bytes. */
 export const MAX_BODY_BYTES = 16 * 1024;
@@ -21,7 +21,10 @@ export const RETRY_AFTER_SECONDS = 1;
 const SLOW_CLIENTS = { headersTimeout: 3000, connectionsCheckingInterval: 1000 };
 
 /** Takes a logger and the listener's settings; gives an HTTP server that answers errors in the shape of RFC 6749 §5.2. */
-export function createHttp(log: Logger, { TLS_CERT_FILE, TLS_KEY_FILE }: Listener = {}): FastifyInstance {
+export function createHttp(
+  log: Logger,
+  { TLS_CERT_FILE, TLS_KEY_FILE, TRUSTED_PROXIES }: Listener = {},
+): FastifyInstance {
   if ((TLS_CERT_FILE === undefined) !== (TLS_KEY_FILE === undefined)) {
     throw new TypeError('settings: TLS_CERT_FILE and TLS_KEY_FILE go together');
   }
@@ -31,6 +34,7 @@ export function createHttp(log: Logger, { TLS_CERT_FILE, TLS_KEY_FILE }: Listene
       : {};
   const http = fastify({
     ...https,
+    trustProxy: TRUSTED_PROXIES ?? false,
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: 10_000,
     connectionTimeout: 20_000,

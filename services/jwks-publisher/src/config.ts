@@ -15,6 +15,13 @@ export const Config = Type.Object({
       description: 'URL at which runners reach issuer, if not in mayfly.yaml.',
     }),
   ),
+  TRUSTED_PROXIES: Type.Optional(
+    Type.String({
+      pattern: '^[0-9A-Fa-f:.]+(/[0-9]+)?( *, *[0-9A-Fa-f:.]+(/[0-9]+)?)*$',
+      description:
+        'Addresses or networks of the proxies in front, separated by commas, whose X-Forwarded-For says who calls.',
+    }),
+  ),
   RELYING_PARTIES_FILE: secretFile(
     'File with the secret of each relying party: a JSON object, name to secret.',
   ),

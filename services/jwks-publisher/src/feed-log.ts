@@ -13,11 +13,8 @@ export type EndedBuild = {
 export type FeedLog = {
   /** Takes an end in; says whether it is one that was not there. */
   add(ended: EndedBuild): boolean;
-  /**
-   * The ends of a source after the one with that sequence, oldest first; all of them where that one is not there, or
-   * none is named.
-   */
-  after(source: string, seq: number | undefined): EndedBuild[];
+  /** The ends of a source, oldest first. */
+  of(source: string): EndedBuild[];
   /** The newest end of any source. */
   newest(): EndedBuild | undefined;
   /** Forgets the ends that were stored before then (ms). */
@@ -39,10 +36,7 @@ export function feedLog(): FeedLog {
       ends.set(name, ended);
       return true;
     },
-    after(source, seq) {
-      const ends = [...(bySource.get(source)?.values() ?? [])];
-      return ends.slice(ends.findIndex((ended) => ended.seq === seq) + 1);
-    },
+    of: (source) => [...(bySource.get(source)?.values() ?? [])],
     newest: () => newest,
     forgetBefore(time) {
       for (const ends of bySource.values()) {

@@ -26,8 +26,8 @@ export type Feed = {
   /** Says whether it is known now that nothing is missing. */
   isProven(): boolean;
   windowMs: number;
-  /** Adds a listener; gives what it has to be told first, and what takes it away again. */
-  listen(listener: Listener, lastSeq: number | undefined): { opening: EndedBuild[]; leave(): void };
+  /** Adds a listener; gives every end so far, of which it has to be told first, and what takes it away again. */
+  listen(listener: Listener): { ends: EndedBuild[]; leave(): void };
   /** Hears that an event with this id was announced, and reads it from the stream. */
   heard(eventId: string): void;
   /** Looks whether anything is missing; resolves when done. */
@@ -64,10 +64,10 @@ export function feed({ lifecycle, isFresh, windowMs }: FeedSource): Feed {
     windowMs,
     isProven: () => performance.now() - provenAt <= PROVEN_MS,
     heard: reader.heard,
-    listen(listener, lastSeq) {
+    listen(listener) {
       listeners.add(listener);
       const leave = () => void listeners.delete(listener);
-      return { opening: log.after(listener.source, lastSeq), leave };
+      return { ends: log.of(listener.source), leave };
     },
     async tick() {
       const began = performance.now();

@@ -2,62 +2,86 @@ import type { ServerResponse } from 'node:http';
 import { writeBuildReference } from '@mayfly/contracts/build-reference';
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Feed } from './feed.ts';
+import { clientNetwork } from './client-network.ts';
+import type { Feed, Listener } from './feed.ts';
 import type { EndedBuild } from './feed-log.ts';
+import { type Opening, openingMaker } from './feed-opening.ts';
+import type { FeedPlaces } from './feed-places.ts';
 import { CORS, publicRoute } from './http-documents.ts';
+import type { Metrics } from './metrics.ts';
 
-/** Who hears a feed now, so that a stopping process can send them away; bounded. */
-export type FeedLimit = { open: Set<ServerResponse>; max: number };
+/** The feeds of all issuers: what is told, the places for those who hear it, and what counts them. */
+export type Feeds = { feed: Feed; places: FeedPlaces; metrics: Pick<Metrics, 'feeds'> };
 
 type Issuer = { source: string; issuer: string };
 
 const BEAT_MS = 2000;
-/** How far a listener may be behind before it is sent away, to resume, bytes. */
+/** How far a listener may be behind, bytes, and for how long, ms, before it is sent away, to resume. */
 const MAX_BEHIND_BYTES = 8 << 20;
+const MAX_BEHIND_MS = 30_000;
+const HEADERS = {
+  ...CORS,
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-store',
+  'x-accel-buffering': 'no',
+};
 
 /** Adds the feed of an issuer's builds that ended: server-sent events (HTML §9.2), resumable by `Last-Event-ID`. */
 export function feedRoute(
   http: FastifyInstance,
   path: string,
   { source, issuer }: Issuer,
-  feed: Feed,
-  { open, max }: FeedLimit,
+  { feed, places, metrics }: Feeds,
 ): void {
+  const write = endWriter(issuer);
+  const open = openingMaker(write, () => performance.now());
   publicRoute(http, path, (request, reply) => {
     if (!feed.isProven()) {
+      metrics.feeds('unknown');
       throw new ServiceError('temporarily_unavailable', 'it is not known which builds have ended');
     }
-    if (open.size >= max) throw new ServiceError('slow_down', 'too many hear the feed already');
+    if (request.method === 'HEAD') return reply.headers(HEADERS).send();
     const response = reply.raw;
-    const headers = {
-      ...CORS,
-      'content-type': 'text/event-stream',
-      'cache-control': 'no-store',
-      'x-accel-buffering': 'no',
-    };
-    if (request.method === 'HEAD') return reply.headers(headers).send();
+    const leavePlace = places.take(clientNetwork(request.ip), () => {
+      metrics.feeds('sent_away');
+      response.destroy();
+    });
+    if (!leavePlace) {
+      metrics.feeds('full');
+      throw new ServiceError('slow_down', 'too many hear the feed already');
+    }
     reply.hijack();
-    response.writeHead(200, headers);
-    open.add(response);
-    const listener = listenerOf(source, issuer, response);
-    const { opening, leave } = feed.listen(listener, lastSeqOf(request));
+    response.writeHead(200, HEADERS);
+    metrics.feeds('opened');
+    const listener = listenerOf(source, response, write, () => metrics.feeds('too_slow'));
+    const { ends, leave } = feed.listen(listener);
     response.on('error', () => response.destroy());
     response.on('close', () => {
-      open.delete(response);
+      leavePlace();
       leave();
     });
-    tellOpening(response, issuer, opening, feed.windowMs);
+    tellOpening(response, open(ends, lastSeqOf(request)), feed.windowMs);
     listener.allow(response.writableLength);
   });
 }
 
-function listenerOf(source: string, issuer: string, response: ServerResponse) {
+function listenerOf(
+  source: string,
+  response: ServerResponse,
+  write: (ended: EndedBuild) => Buffer,
+  tooSlow: () => void,
+): Listener & { allow(bytes: number): void } {
   let beatAt = performance.now();
+  let caughtUpAt = beatAt;
   let allowed = MAX_BEHIND_BYTES;
-  const write = (text: string) => {
+  const tell = (text: string | Buffer) => {
     if (response.destroyed) return;
+    const now = performance.now();
+    if (response.writableLength === 0) caughtUpAt = now;
     response.write(text);
-    if (response.writableLength > allowed) response.destroy();
+    if (response.writableLength <= allowed && now - caughtUpAt <= MAX_BEHIND_MS) return;
+    tooSlow();
+    response.destroy();
   };
   return {
     source,
@@ -65,25 +89,31 @@ function listenerOf(source: string, issuer: string, response: ServerResponse) {
     allow(bytes: number) {
       allowed = MAX_BEHIND_BYTES + bytes;
     },
-    tell: (ended: EndedBuild) => write(endEvent(issuer, ended)),
+    tell: (ended) => tell(write(ended)),
     beat() {
       if (performance.now() - beatAt < BEAT_MS - 100) return;
       beatAt = performance.now();
-      write(beatEvent());
+      tell(beatEvent());
     },
     end: () => void response.destroy(),
   };
 }
 
-function tellOpening(
-  response: ServerResponse,
-  issuer: string,
-  opening: EndedBuild[],
-  windowMs: number,
-): void {
-  const opened = { window: Math.floor(windowMs / 1000), events: opening.length };
-  const events = opening.map((ended) => endEvent(issuer, ended)).join('');
-  response.write(`retry: 1000\n\n${events}event: open\ndata: ${JSON.stringify(opened)}\n\n${beatEvent()}`);
+function tellOpening(response: ServerResponse, { bytes, events }: Opening, windowMs: number): void {
+  const opened = { window: Math.floor(windowMs / 1000), events };
+  response.write('retry: 1000\n\n');
+  for (const chunk of bytes) if (chunk.length > 0) response.write(chunk);
+  response.write(`event: open\ndata: ${JSON.stringify(opened)}\n\n${beatEvent()}`);
+}
+
+/** Gives what writes an end as an event: once, for all who hear it. */
+function endWriter(issuer: string): (ended: EndedBuild) => Buffer {
+  const written = new WeakMap<EndedBuild, Buffer>();
+  return (ended) => {
+    const event = written.get(ended) ?? Buffer.from(endEvent(issuer, ended));
+    written.set(ended, event);
+    return event;
+  };
 }
 
 function endEvent(issuer: string, { seq, source, id, attempt, reason, finishedAt }: EndedBuild): string {

@@ -5,7 +5,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Judge } from './active.ts';
 import type { Callers } from './callers.ts';
 import { refuseOthers } from './http-documents.ts';
-import { introspect, type Question } from './introspect.ts';
+import { type Introspection, introspect, type Question } from './introspect.ts';
+import { failureOf, type Metrics } from './metrics.ts';
 import type { OnceStore } from './once.ts';
 
 /** What introspection of one issuer's tokens needs. */
@@ -20,26 +21,40 @@ export function introspectionRoute(
   http: FastifyInstance,
   path: string,
   introspector: Introspector,
-  callers: Callers,
+  { callers, metrics }: { callers: Callers; metrics: Metrics },
 ): void {
   http.register((scope, _options, done) => {
     scope.removeAllContentTypeParsers();
     scope.register(formbody, { bodyLimit: MAX_BODY_BYTES });
     scope.post(path, { onRequest: callers.authenticate }, async (request, reply) => {
-      const caller = callers.callerOf(request);
-      const { active, isOurs } = await introspect(
-        questionOf(request),
-        caller,
-        introspector,
-        introspector.once,
-      );
-      if (!isOurs) callers.noteForgery(request);
+      const active = await answer(request, introspector, callers, metrics);
       reply.headers({ 'cache-control': 'no-store', pragma: 'no-cache', 'content-type': JSON_TYPE });
       return reply.send(active ? JSON.stringify(active) : INACTIVE);
     });
     done();
   });
   refuseOthers(http, path, ['POST']);
+}
+
+async function answer(
+  request: FastifyRequest,
+  introspector: Introspector,
+  callers: Callers,
+  metrics: Metrics,
+): Promise<Introspection['active']> {
+  const began = performance.now();
+  try {
+    const caller = callers.callerOf(request);
+    const { active, isOurs } = await introspect(questionOf(request), caller, introspector, introspector.once);
+    if (!isOurs) callers.noteForgery(request);
+    metrics.introspections(active ? 'active' : isOurs ? 'inactive' : 'not_ours');
+    return active;
+  } catch (error) {
+    metrics.introspections(failureOf(error));
+    throw error;
+  } finally {
+    metrics.introspectionTook(performance.now() - began);
+  }
 }
 
 function questionOf(request: FastifyRequest): Question {

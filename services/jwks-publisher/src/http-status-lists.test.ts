@@ -11,7 +11,7 @@ const silent = { debug: () => undefined, error: () => undefined } as unknown as 
 function served(freshForMs: number) {
   const state: { isKnown: boolean; signed: number } = { isKnown: true, signed: 0 };
   const http = createHttp(silent);
-  statusListRoutes(http, '/lists', {
+  const lists = {
     ...{ source: 'acme', issuer: ISSUER, now: () => NOW },
     running: {
       async read() {
@@ -23,7 +23,8 @@ function served(freshForMs: number) {
       state.signed += 1;
       return `signed ${state.signed}`;
     },
-  });
+  };
+  statusListRoutes(http, '/lists', lists, { documents: () => undefined });
   return { state, get: () => http.inject('/lists/7-0') };
 }
 

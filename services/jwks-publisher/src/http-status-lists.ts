@@ -2,6 +2,7 @@ import { ServiceError } from '@mayfly/contracts/errors';
 import { STATUS_LIST_TTL_SECONDS } from '@mayfly/contracts/status-list';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { publicRoute, sendDocument } from './http-documents.ts';
+import type { Metrics } from './metrics.ts';
 import { aggregateLists, type PublishedList, publishList, type StatusLists } from './status-lists.ts';
 
 /** The status lists of one issuer. */
@@ -11,11 +12,18 @@ export type ServedLists = StatusLists;
 const REUSED_MS = 900;
 
 /** Adds the status lists under `path`, and at `path` itself where they all are. */
-export function statusListRoutes(http: FastifyInstance, path: string, lists: ServedLists): void {
+export function statusListRoutes(
+  http: FastifyInstance,
+  path: string,
+  lists: ServedLists,
+  metrics: Pick<Metrics, 'documents'>,
+): void {
   const find = reuse(lists);
   publicRoute(http, path, async (_request, reply) => {
     reply.header('cache-control', `public, max-age=${STATUS_LIST_TTL_SECONDS}`);
-    return reply.send({ status_lists: await aggregateLists(lists) });
+    const uris = await aggregateLists(lists);
+    metrics.documents('status_lists');
+    return reply.send({ status_lists: uris });
   });
   publicRoute(http, `${path}/:list`, async (request, reply) => {
     const { list } = request.params as { list: string };
@@ -24,6 +32,7 @@ export function statusListRoutes(http: FastifyInstance, path: string, lists: Ser
     const [, created, number] = /^([1-9][0-9]{0,15})-(0|[1-9][0-9]{0,11})$/.exec(list) ?? [];
     const found = created && number ? await find(Number(created), Number(number)) : undefined;
     if (!found) throw new ServiceError('not_found', 'there is no such status list');
+    metrics.documents('status_list');
     const age = Math.floor((performance.now() - found.signedAt) / 1000);
     return sendDocument(
       request,

@@ -2,6 +2,7 @@ import { ServiceError } from '@mayfly/contracts/errors';
 import type { VerifyPolicy } from '@mayfly/contracts/policy';
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import type { Judge } from './active.ts';
+import { failureOf, type Metrics } from './metrics.ts';
 import { answerProxy } from './proxy-answer.ts';
 
 /** What proxies may ask of one issuer: the questions by name, and what it takes to answer. */
@@ -13,7 +14,12 @@ const METHODS: HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE',
  * Adds `<path>/<name>` and anything under it, for nginx `auth_request`, forward-auth and Envoy's `ext_authz`, which each
  * ask with the method, and some with the path, of the request that they hold; and `<path>` for the only question.
  */
-export function verifyRoutes(http: FastifyInstance, path: string, verifier: ProxyVerifier): void {
+export function verifyRoutes(
+  http: FastifyInstance,
+  path: string,
+  verifier: ProxyVerifier,
+  metrics: Pick<Metrics, 'verifications'>,
+): void {
   const { judge, questions } = verifier;
   if (questions.size === 0) return;
   http.register((scope, _options, done) => {
@@ -27,7 +33,7 @@ export function verifyRoutes(http: FastifyInstance, path: string, verifier: Prox
       scope.route({
         method: METHODS,
         url,
-        handler: (request, reply) => answer(request, reply, question, judge),
+        handler: (request, reply) => answer(request, reply, question, { judge, metrics }),
       });
     for (const [name, question] of questions) {
       routeOf(`${path}/${name}`, question);
@@ -39,9 +45,21 @@ export function verifyRoutes(http: FastifyInstance, path: string, verifier: Prox
   });
 }
 
-async function answer(request: FastifyRequest, reply: FastifyReply, question: VerifyPolicy, judge: Judge) {
+type Answering = { judge: Judge; metrics: Pick<Metrics, 'verifications'> };
+
+async function answer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  question: VerifyPolicy,
+  { judge, metrics }: Answering,
+) {
   reply.header('cache-control', 'no-store');
-  const answered = await answerProxy(bearerToken(request), question, judge);
+  const asking = async () => await answerProxy(bearerToken(request), question, judge);
+  const answered = await asking().catch((error: unknown) => {
+    metrics.verifications(failureOf(error));
+    throw error;
+  });
+  metrics.verifications(answered.allowed ? 'allowed' : answered.isToken ? 'claims' : 'refused');
   if (answered.allowed) return reply.headers(answered.headers).code(200).send();
   if (answered.isToken) {
     throw new ServiceError('access_denied', 'the token does not say what is required here');

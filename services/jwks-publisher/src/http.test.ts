@@ -2,9 +2,7 @@ import { JWKS_PUBLISHER_ROUTES } from '@mayfly/contracts/schema-routes-jwks-publ
 import { createHttp } from '@mayfly/service-kit/http';
 import type { Logger } from 'pino';
 import { expect, test } from 'vitest';
-import type { Callers } from './callers.ts';
-import type { Feed } from './feed.ts';
-import { issuerRoutes, type ServedIssuer } from './http.ts';
+import { issuerRoutes, type ServedIssuer, type Shared } from './http.ts';
 import { refuseOthers } from './http-documents.ts';
 
 const silent = { debug: () => undefined, error: () => undefined } as unknown as Logger;
@@ -28,10 +26,8 @@ test('the published OpenAPI document names every address that is served, and no 
     for (const one of [method].flat()) if (!UNSAID.has(one)) served.push(`${one} ${path}`);
   });
 
-  issuerRoutes(http, [issuer], { authenticate: async () => undefined } as unknown as Callers, {} as Feed, {
-    open: new Set(),
-    max: 1,
-  });
+  const callers = { authenticate: async () => undefined };
+  issuerRoutes(http, [issuer], { callers, feeds: {}, metrics: {} } as unknown as Shared);
   await http.ready();
 
   const documented = JWKS_PUBLISHER_ROUTES.flatMap(({ methods, path }) =>

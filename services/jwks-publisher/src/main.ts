@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import { openBus } from '@mayfly/service-kit/bus';
 import { readEnv, readSecrets } from '@mayfly/service-kit/config';
 import { createHttp } from '@mayfly/service-kit/http';
@@ -10,8 +9,10 @@ import { Config } from './config.ts';
 import { basicAuthentication } from './credentials.ts';
 import { followKeySets } from './events.ts';
 import { keepFeed } from './feed-events.ts';
+import { feedPlaces } from './feed-places.ts';
 import { issuerRoutes } from './http.ts';
 import { keepKeySets } from './keep-key-sets.ts';
+import { publisherMetrics } from './metrics.ts';
 import { servedIssuers } from './served-issuers.ts';
 
 const COMMAND_TIMEOUT_MS = 110;
@@ -37,17 +38,18 @@ await run(
 
     const link = openRedis(config, COMMAND_TIMEOUT_MS, resources, log);
     const bus = openBus(config, 'jwks-publisher', resources, log);
+    const metrics = publisherMetrics(ops.metrics);
     const feed = keepFeed(bus, link, policy, resources, log);
     const urls = { baseUrl, requestUrl };
-    const issuers = servedIssuers(policy, urls, { sets, link, bus, resources, log });
+    const issuers = servedIssuers(policy, urls, { sets, link, bus, resources, log, metrics });
 
     const http = createHttp(log, config);
-    const limit = { open: new Set<ServerResponse>(), max: MAX_FEEDS };
-    issuerRoutes(http, issuers, callers(authenticate), feed, limit);
+    const places = feedPlaces(MAX_FEEDS);
+    metrics.hearing(places.taken);
+    const feeds = { feed, places, metrics };
+    issuerRoutes(http, issuers, { callers: callers(authenticate, metrics), feeds, metrics });
     resources.defer(() => http.close());
-    resources.defer(() => {
-      for (const response of limit.open) response.destroy();
-    });
+    resources.defer(() => places.close());
     await http.listen({ host: config.HOST, port: config.PORT });
 
     // Not waited for: without NATS the documents are served from the cache.

@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import { discoveryDocument } from './documents.ts';
 import type { ServedIssuer } from './http.ts';
 import type { KeySets } from './key-sets.ts';
+import type { Metrics } from './metrics.ts';
 import { beginOnce, onceStore } from './once.ts';
 import { runningBuildsReader } from './running-builds.ts';
 import { statusListSigner } from './status-list-signer.ts';
@@ -19,6 +20,7 @@ type Parts = {
   bus: Promise<Bus>;
   resources: AsyncDisposableStack;
   log: Logger;
+  metrics: Metrics;
 };
 
 /** How many tokens are known again without checking their signature once more. */
@@ -26,7 +28,7 @@ const REMEMBERED_TOKENS = 20_000;
 
 /** Takes the policy, the addresses and the connections; gives each source's issuer as it is served. */
 export function servedIssuers(policy: Policy, { baseUrl, requestUrl }: Urls, parts: Parts): ServedIssuer[] {
-  const { sets, link, resources, log } = parts;
+  const { sets, link, resources, log, metrics } = parts;
   let bus: Bus | undefined;
   parts.bus
     .then((opened) => {
@@ -34,11 +36,11 @@ export function servedIssuers(policy: Policy, { baseUrl, requestUrl }: Urls, par
     })
     .catch(() => undefined);
   const builds = buildReader(link);
-  const readToken = tokenReader(REMEMBERED_TOKENS);
+  const readToken = tokenReader(REMEMBERED_TOKENS, metrics.tokens);
   const now = () => Math.floor(Date.now() / 1000);
   const once = onceStore(link);
   const running = runningBuildsReader(link);
-  const sign = statusListSigner(() => bus);
+  const sign = statusListSigner(() => bus, metrics);
   resources.defer(markBeginning(link, log));
   const questions = new Map(Object.entries(policy.verify ?? {}));
   return Object.entries(policy.sources).map(([source, sourcePolicy]) => {

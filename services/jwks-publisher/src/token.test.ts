@@ -54,7 +54,20 @@ test('with another key set every token is read anew', async () => {
 
   const [key] = issuer.keySet.keys;
   const without = await served({ ...issuer.keySet, version: 2, keys: [{ ...key, kid: 'k2' } as never] });
-  expect(await read(token, ISSUER, without)).toBe('shapeless');
+  expect(await read(token, ISSUER, without)).toBe('unknown_key');
+});
+
+test('what becomes of each token is counted', async () => {
+  const issuer = await testIssuer();
+  const keySet = await served(issuer.keySet);
+  const counted: string[] = [];
+  const read = tokenReader(10, (outcome) => counted.push(outcome));
+  const token = await issuer.sign();
+  const stranger = await (await testIssuer()).sign();
+  const unknown = await issuer.sign({}, { kid: 'k2' });
+
+  for (const one of [token, token, stranger, unknown, `${token}=`]) await read(one, ISSUER, keySet);
+  expect(counted).toEqual(['good', 'remembered', 'forged', 'unknown_key', 'shapeless']);
 });
 
 test('only so many are remembered, the latest of them', async () => {

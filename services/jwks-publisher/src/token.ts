@@ -3,13 +3,14 @@ import { recent } from '@mayfly/build-store/recent';
 import { isCanonicalJws } from '@mayfly/contracts/compact-jws';
 import { hasOnlySignature } from '@mayfly/contracts/low-s';
 import { compactVerify, type JWTPayload } from 'jose';
-import type { ServedKeySet, VerifyingKey } from './key-sets.ts';
+import type { ServedKeySet } from './key-sets.ts';
+import type { Metrics } from './metrics.ts';
 
 /** The claims of an ID token with a good signature of the issuer that was asked. */
 export type IdTokenClaims = JWTPayload & { exp: number; nbf: number; iat: number; jti: string };
 
-/** What a token is: its claims, or how it failed: `shapeless` before any work on keys, `forged` after. */
-export type ReadToken = { claims: IdTokenClaims } | 'shapeless' | 'forged';
+/** What a token is: its claims, or how it failed: `forged` after work on a key, the others before any. */
+export type ReadToken = { claims: IdTokenClaims } | 'shapeless' | 'unknown_key' | 'forged';
 
 /** Reads an ID token of `issuer` with the keys of its key set. */
 export type TokenReader = (token: string, issuer: string, keySet: ServedKeySet) => Promise<ReadToken>;
@@ -18,16 +19,21 @@ const MAX_HEADER_BYTES = 512;
 
 /**
  * Gives a reader that knows again, by their SHA-256, the very bytes that it last found well signed, about `remembered` of
- * them: the same bytes under the same key set say the same. Nothing about times, audience or build is remembered.
+ * them: the same bytes under the same key set say the same. Nothing about times, audience or build is remembered. Tells
+ * `count` what became of each token.
  */
-export function tokenReader(remembered: number): TokenReader {
+export function tokenReader(remembered: number, count: Metrics['tokens'] = () => undefined): TokenReader {
   type Seen = { claims: IdTokenClaims; keySet: ServedKeySet };
   const known = recent<Seen>(remembered);
   return async (token, issuer, keySet) => {
     const digest = hash('sha256', token, 'base64');
     const seen = known.get(digest);
-    if (seen?.keySet === keySet) return { claims: seen.claims };
+    if (seen?.keySet === keySet) {
+      count('remembered');
+      return { claims: seen.claims };
+    }
     const read = await readToken(token, issuer, keySet);
+    count(typeof read === 'string' ? read : 'good');
     if (typeof read === 'object') known.set(digest, { claims: read.claims, keySet });
     return read;
   };
@@ -39,8 +45,11 @@ export function tokenReader(remembered: number): TokenReader {
  */
 async function readToken(token: string, issuer: string, keySet: ServedKeySet): Promise<ReadToken> {
   if (!isCanonicalJws(token)) return 'shapeless';
-  const signingKey = keyOf(token.slice(0, token.indexOf('.')), keySet);
-  if (!signingKey || !hasOnlySignature(token, signingKey.alg)) return 'shapeless';
+  const header = readHeader(token.slice(0, token.indexOf('.')));
+  if (!header) return 'shapeless';
+  const signingKey = keySet.keys.get(header.kid);
+  if (!signingKey) return 'unknown_key';
+  if (signingKey.alg !== header.alg || !hasOnlySignature(token, signingKey.alg)) return 'shapeless';
   try {
     const { payload } = await compactVerify(token, signingKey.key, { algorithms: [signingKey.alg] });
     const claims: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
@@ -50,14 +59,13 @@ async function readToken(token: string, issuer: string, keySet: ServedKeySet): P
   }
 }
 
-function keyOf(segment: string, { keys }: ServedKeySet): VerifyingKey | undefined {
+function readHeader(segment: string): { kid: string; alg: unknown } | undefined {
   const bytes = Buffer.from(segment, 'base64url');
   if (bytes.length > MAX_HEADER_BYTES) return undefined;
   const header = parseObject(bytes.toString());
   if (!header || Object.keys(header).length !== 3 || header['typ'] !== 'JWT') return undefined;
   const { kid, alg } = header;
-  const signingKey = typeof kid === 'string' ? keys.get(kid) : undefined;
-  return signingKey?.alg === alg ? signingKey : undefined;
+  return typeof kid === 'string' ? { kid, alg } : undefined;
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {
