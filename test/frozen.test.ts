@@ -1,5 +1,6 @@
 import { markKeeper } from '@mayfly/build-store/mark-keeper';
-import { buildReader, FRESH_MS } from '@mayfly/build-store/reader';
+import { FRESH_MS } from '@mayfly/build-store/proven-read';
+import { buildReader } from '@mayfly/build-store/reader';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Ci, connectCi, eventually, finishedEvent } from './ci.ts';
 import { bareServer, type Fared, p99, read, residentMemory, sendRequests } from './frozen-load.ts';

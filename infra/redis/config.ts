@@ -6,7 +6,7 @@ const RIGHTS: Record<string, string> = {
   issuer:
     '%R~build:* %R~mark ~issued:* resetchannels -@all +hello +auth +ping +info +client|setname +time +fcall_ro +get +incr +pexpireat',
   'jwks-publisher':
-    '%R~build:* %R~status:* %R~mark ~once:* resetchannels -@all +hello +auth +ping +info +client|setname +time +fcall_ro +get +set +multi +exec',
+    '%R~build:* %R~status:* %R~mark ~once:* resetchannels -@all +hello +auth +ping +info +client|setname +time +fcall_ro +get +getrange +set +multi +exec',
 };
 
 /** Takes the password of each user; gives the ACL file: nobody without a name, and each with exactly its rights. */

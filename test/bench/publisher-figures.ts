@@ -1,9 +1,12 @@
+/** What came of asking so many times a second: how long each answer took from when it was due (ms), and each status. */
+export type Paced = { latencies: number[]; statuses: Map<number, number> };
+
 /** Asks so many times a second, whether or not the answers come; gives the latencies, from when each was due. */
 export async function paced(
   perSecond: number,
   seconds: number,
   act: (index: number) => Promise<{ status: number }>,
-) {
+): Promise<Paced> {
   const started = performance.now();
   const latencies: number[] = [];
   const statuses = new Map<number, number>();
@@ -25,18 +28,17 @@ export async function paced(
   return { latencies, statuses };
 }
 
-/** One line of what was measured. */
-export function describe({
-  latencies,
-  statuses,
-}: {
-  latencies: number[];
-  statuses: Map<number, number>;
-}): string {
+/** The latency that this share of the answers did not exceed, ms. */
+export function quantile({ latencies }: Paced, share: number): number {
   const sorted = latencies.toSorted((a, b) => a - b);
-  const at = (share: number) => (sorted[Math.floor(sorted.length * share)] ?? 0).toFixed(1);
-  const counts = [...statuses].map(([status, count]) => `${count} × ${status}`).join(', ');
-  return `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, most ${at(0.9999)} ms (${counts})`;
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
+/** One line of what was measured. */
+export function describe(measured: Paced): string {
+  const at = (share: number) => quantile(measured, share).toFixed(1);
+  const counts = [...measured.statuses].map(([status, count]) => `${count} × ${status}`).join(', ');
+  return `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, most ${at(1)} ms (${counts})`;
 }
 
 /** The one in the middle. */

@@ -5,6 +5,7 @@ import {
   buildKey,
   checkMember,
   readCheckMember,
+  readLife,
   readMark,
   readRecord,
   statusListKey,
@@ -59,6 +60,19 @@ test('what a number of a reason says never changes: records outlive the process 
 
 test.for(['', 'x', 'r 1 2 3', 'f 1 2 3', 'f 1 2 3 99', 'r 1 2 3 4 d\n{'])('"%s" is no record', (one) => {
   expect(() => readRecord('acme', one)).toThrow();
+});
+
+test('the life of a build reads back from the first line of its record, however much of it there is', () => {
+  const running = { state: 'running', attempt: 2, seq: 7, startedAt: 1, deadline: 2 };
+  const finished = { state: 'finished', attempt: 1, seq: 9, finishedAt: 5, reason: 'deadline' };
+
+  for (const rest of ['', ' ', ' x', ` ${'x'.repeat(43)} 1 7\n{"build":`, ' '.repeat(99)]) {
+    expect(readLife(`r 2 7 1 2${rest}`)).toEqual(running);
+    expect(readLife(`f 1 9 5 deadline${rest}`)).toEqual(finished);
+  }
+  expect(readLife(' '.repeat(128))).toBeUndefined();
+  for (const one of ['x', 'r 1 2 3', 'f 1 2 3', 'f 1 2 3    '])
+    expect(() => readLife(one)).toThrow(TypeError);
 });
 
 test('a mark reads back, and anything else is none', () => {

@@ -38,10 +38,18 @@ export function buildKey(source: string, id: string): string {
   return `build:{${source}/${id}}`;
 }
 
-/** What a record holds beside the facts of a running build. */
+/** A finished build: which attempt, the sequence of its start, when it ended (ms) and why. */
+type FinishedLife = { state: 'finished'; attempt: number; seq: number; finishedAt: number; reason: string };
+
+/** Whether a build runs, without its facts: the first line of its record. */
+export type BuildLife =
+  | { state: 'running'; attempt: number; seq: number; startedAt: number; deadline: number }
+  | FinishedLife;
+
+/** What a record holds. */
 export type BuildRecord =
   | { state: 'running'; attempt: number; seq: number; build: AdmittedBuild }
-  | { state: 'finished'; attempt: number; seq: number; finishedAt: number; reason: string };
+  | FinishedLife;
 
 /**
  * Which BUILDS stream and which Redis process the projection is complete for, up to where each consumer had acknowledged,
@@ -87,14 +95,33 @@ const readReason = (text: string) => (/^[0-9]+$/.test(text) ? REASONS[Number(tex
 /** Takes the source and the text of a record; gives what it says. Throws a TypeError for anything else. */
 export function readRecord(source: string, text: string): BuildRecord {
   const end = text.indexOf('\n');
-  const [state, attempt, seq, third, fourth, digest] = (end < 0 ? text : text.slice(0, end)).split(' ');
+  const line = end < 0 ? text : text.slice(0, end);
+  const life = readLife(line);
+  if (life?.state === 'finished') return life;
+  const digest = line.split(' ')[5];
+  if (!life || !digest) throw foreignRecord();
+  const { state, startedAt, deadline, ...rest } = life;
+  const facts = JSON.parse(text.slice(end + 1)) as Pick<AdmittedBuild, 'build' | 'id_tokens' | 'reply'>;
+  return { state, ...rest, build: { source, ...facts, ...rest, digest, started_at: startedAt, deadline } };
+}
+
+/**
+ * Takes the first line of a record, with spaces after it or the beginning of what it is cut off from; gives the life in
+ * it, undefined where there is nothing but spaces. Throws a TypeError for anything else.
+ */
+export function readLife(line: string): BuildLife | undefined {
+  const [state, attempt, seq, third, fourth] = line.split(' ', 5);
   const life = { attempt: Number(attempt), seq: Number(seq) };
+  if (state === 'r' && fourth)
+    return { state: 'running', ...life, startedAt: readTime(third), deadline: readTime(fourth) };
   const reason = state === 'f' && fourth ? readReason(fourth) : undefined;
   if (reason) return { state: 'finished', ...life, finishedAt: readTime(third), reason };
-  if (state !== 'r' || !digest) throw new TypeError('a record of a build is not one of ours');
-  const facts = JSON.parse(text.slice(end + 1)) as Pick<AdmittedBuild, 'build' | 'id_tokens' | 'reply'>;
-  const times = { started_at: readTime(third), deadline: readTime(fourth) };
-  return { state: 'running', ...life, build: { source, ...facts, ...life, digest, ...times } };
+  if (state === '' && attempt === '') return undefined;
+  throw foreignRecord();
+}
+
+function foreignRecord(): TypeError {
+  return new TypeError('a record of a build is not one of ours');
 }
 
 /** Takes a mark; gives what its text is made of, in order, with spaces between. */

@@ -8,6 +8,7 @@
  */
 export const LIBRARY = `#!lua name=mayfly
 local LIST_BITS = 65536
+local LIFE_BYTES = 128
 
 local function head(key)
   local value = redis.call('GET', key)
@@ -116,6 +117,14 @@ local function build_read(keys)
   return {redis.call('GET', keys[1]), redis.call('GET', keys[2]), time[1], time[2]}
 end
 
+-- KEYS: mark, build. The same of the life of a build, without its facts: always as many bytes, whether it runs or not.
+local function life_read(keys)
+  local time = redis.call('TIME')
+  local line = redis.call('GETRANGE', keys[2], 0, LIFE_BYTES - 1)
+  line = line .. string.rep(' ', LIFE_BYTES - #line)
+  return {redis.call('GET', keys[1]), line, time[1], time[2]}
+end
+
 -- KEYS: mark, rebuilding. ARGS: owner, stream, run id, and the rest of the mark. Writes the mark: over one of the same
 -- stream and process, or as the owner who has rebuilt. Where the data was lost meanwhile neither is there. Says whether it did.
 local function mark_write(keys, args)
@@ -158,6 +167,7 @@ end
 redis.register_function('build_start', build_start)
 redis.register_function('build_finish', build_finish)
 redis.register_function{function_name='build_read', callback=build_read, flags={'no-writes'}}
+redis.register_function{function_name='life_read', callback=life_read, flags={'no-writes'}}
 redis.register_function{function_name='status_read', callback=build_read, flags={'no-writes'}}
 redis.register_function('mark_write', mark_write)
 redis.register_function('checks_due', checks_due)

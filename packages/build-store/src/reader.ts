@@ -1,11 +1,7 @@
 import type { BuildReference } from '@mayfly/contracts/build-reference';
-import { ServiceError } from '@mayfly/contracts/errors';
-import type { Redis } from 'ioredis';
-import { type BuildRecord, buildKey, MARK_KEY, readMark, readRecord } from './layout.ts';
+import { type BuildRecord, buildKey, MARK_KEY, readRecord } from './layout.ts';
+import { type Link, provenRead } from './proven-read.ts';
 import { recent } from './recent.ts';
-
-/** How old the proof of freshness may be, ms by Redis's own clock. */
-export const FRESH_MS = 2000;
 
 /** What is known of a build now. `now` is Redis's clock, ms; `stream` names the stream that the build came by. */
 export type Known = { record: BuildRecord | undefined; now: number; stream: string };
@@ -21,24 +17,12 @@ export type BuildReader = {
   isFresh(): Promise<boolean>;
 };
 
-type Link = { redis: Redis; runId(): string | undefined };
-type Reply = [string | null, string | null, string, string];
-
 /** How many records are known again by their text: what stands in Redis is asked for every time. */
 const KNOWN_RECORDS = 4000;
 
 /** Takes a connection to Redis; gives the reader of builds over it. What it gives must not be changed. */
-export function buildReader({ redis, runId }: Link): BuildReader {
-  const read = async (key: string) => {
-    const [markText, value, seconds, micros] = await ask(redis, key);
-    const now = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
-    const mark = readMark(markText);
-    const process = runId();
-    if (!mark || !process || mark.runId !== process || !isRecent(mark.at, now)) {
-      throw new ServiceError('temporarily_unavailable', 'the state of builds is not known just now');
-    }
-    return { value, now, mark };
-  };
+export function buildReader(link: Link): BuildReader {
+  const read = provenRead(link, 'build_read');
   const known = recent<{ text: string; record: BuildRecord }>(KNOWN_RECORDS);
   const readAgain = (key: string, source: string, text: string): BuildRecord => {
     const last = known.get(key);
@@ -64,19 +48,6 @@ export function buildReader({ redis, runId }: Link): BuildReader {
         () => false,
       ),
   };
-}
-
-/** Says whether `at` is recent enough to be believed `now`; what is of the future is of before the clock was set back. */
-export function isRecent(at: number, now: number): boolean {
-  return Math.abs(now - at) <= FRESH_MS;
-}
-
-async function ask(redis: Redis, key: string): Promise<Reply> {
-  try {
-    return (await redis.fcall_ro('build_read', 2, MARK_KEY, key)) as Reply;
-  } catch (cause) {
-    throw new ServiceError('temporarily_unavailable', 'the state of builds cannot be read', { cause });
-  }
 }
 
 /** Takes what is known of a build and one of its attempts; gives the running build, undefined where it does not run. */

@@ -1,5 +1,5 @@
 import type { Mark } from '@mayfly/build-store/layout';
-import { isRecent } from '@mayfly/build-store/reader';
+import { isRecent } from '@mayfly/build-store/proven-read';
 import { CONSUMERS, STREAMS } from '@mayfly/contracts/bus';
 import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/transport-node';

@@ -21,7 +21,7 @@ test('a token of a running build is active, for whom it is meant', async () => {
   expect(await judged()).toMatchObject({
     active: true,
     claims: plainClaims(),
-    build: { build: { id: 'run' } },
+    build: { id: 'run', attempt: 1 },
   });
   expect(await judged({ aud: ['x', API] })).toMatchObject({ active: true });
 });
@@ -34,7 +34,7 @@ test('every token with a good signature looks for one build, and only then is an
     finishedAt: NOW * 1000,
     reason: 'success',
   });
-  issuer.builds.set('late', running('late', NOW * 1000));
+  issuer.builds.set('late', running(NOW * 1000));
   const inactive = [
     { aud: 'https://other.example.com' },
     { aud: [] },

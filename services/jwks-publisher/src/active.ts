@@ -1,7 +1,6 @@
-import { type BuildReader, runningBuild } from '@mayfly/build-store/reader';
+import { type LifeReader, runningLife } from '@mayfly/build-store/life-reader';
 import { type BuildReference, readBuildReference } from '@mayfly/contracts/build-reference';
 import { ServiceError } from '@mayfly/contracts/errors';
-import type { AdmittedBuild } from '@mayfly/contracts/events';
 import type { KeySets } from './key-sets.ts';
 import type { IdTokenClaims, TokenReader } from './token.ts';
 
@@ -11,12 +10,15 @@ export type Judge = {
   issuer: string;
   keySets: Pick<KeySets, 'get' | 'isConfirmed'>;
   readToken: TokenReader;
-  builds: Pick<BuildReader, 'find'>;
+  builds: LifeReader;
 };
+
+/** A build that runs: its name and attempt, since when and until when at most (ms). */
+export type RunningBuild = { id: string; attempt: number; startedAt: number; deadline: number };
 
 /** What a token is now: active, with what it says and its build; or not, and then whether anyone of ours signed it. */
 export type Judgement =
-  | { active: true; claims: IdTokenClaims; build: AdmittedBuild }
+  | { active: true; claims: IdTokenClaims; build: RunningBuild }
   | { active: false; isOurs: boolean };
 
 /**
@@ -40,12 +42,13 @@ export async function judge(
   const isMeant = [claims.aud ?? []].flat().some((audience) => isAudience(audience));
   const reference = referenceOf(claims, source);
   const known = await builds.find(reference);
-  const build = runningBuild(known, reference.attempt);
+  const life = runningLife(known, reference.attempt);
   // By Redis's clock, which all replicas share: one whose own is behind takes no token longer than the others.
   const time = Math.floor(known.now / 1000);
   const isInTime = claims.nbf <= time && time < claims.exp;
-  if (!build || !isMeant || !isInTime) return { active: false, isOurs: true };
-  return { active: true, claims, build };
+  if (!life || !isMeant || !isInTime) return { active: false, isOurs: true };
+  const { attempt, startedAt, deadline } = life;
+  return { active: true, claims, build: { id: reference.id, attempt, startedAt, deadline } };
 }
 
 // No build has an empty id: a token that names none is looked for like every other.

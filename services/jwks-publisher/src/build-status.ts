@@ -1,4 +1,4 @@
-import type { BuildReader, Known } from '@mayfly/build-store/reader';
+import type { KnownLife, LifeReader } from '@mayfly/build-store/life-reader';
 import type { SourcePolicy } from '@mayfly/contracts/policy';
 import type { RelyingParty } from './credentials.ts';
 
@@ -11,7 +11,7 @@ export type BuildStatus =
 export type BuildStatusReader = {
   source: string;
   policy: SourcePolicy;
-  builds: Pick<BuildReader, 'find'>;
+  builds: LifeReader;
 };
 
 /**
@@ -28,17 +28,17 @@ export async function readBuildStatus(
   return mayKnow ? statusOf(id, known) : undefined;
 }
 
-function statusOf(id: string, { record, now }: Known): BuildStatus | undefined {
-  if (!record) return undefined;
-  const { attempt } = record;
-  if (record.state === 'finished') {
-    return { id, attempt, state: 'finished', finished_at: seconds(record.finishedAt), reason: record.reason };
+function statusOf(id: string, { life, now }: KnownLife): BuildStatus | undefined {
+  if (!life) return undefined;
+  const { attempt } = life;
+  if (life.state === 'finished') {
+    return { id, attempt, state: 'finished', finished_at: seconds(life.finishedAt), reason: life.reason };
   }
-  const { started_at, deadline } = record.build;
+  const { startedAt, deadline } = life;
   if (now >= deadline) {
     return { id, attempt, state: 'finished', finished_at: seconds(deadline), reason: 'deadline' };
   }
-  return { id, attempt, state: 'running', started_at: seconds(started_at), deadline: seconds(deadline) };
+  return { id, attempt, state: 'running', started_at: seconds(startedAt), deadline: seconds(deadline) };
 }
 
 function canBeMeantFor({ audiences, repository_audiences }: SourcePolicy, audience: string): boolean {

@@ -1,5 +1,4 @@
-import type { AdmittedBuild } from '@mayfly/contracts/events';
-import { type Judge, judge } from './active.ts';
+import { type Judge, judge, type RunningBuild } from './active.ts';
 import type { RelyingParty } from './credentials.ts';
 import type { OnceStore } from './once.ts';
 
@@ -26,11 +25,11 @@ export async function introspect(
   return { active: { ...claims, active: true, build: factsOf(build) }, isOurs: true };
 }
 
-function factsOf({ build, attempt, started_at, deadline }: AdmittedBuild) {
+function factsOf({ id, attempt, startedAt, deadline }: RunningBuild) {
   return {
-    id: build.id,
+    id,
     attempt,
-    started_at: Math.floor(started_at / 1000),
+    started_at: Math.floor(startedAt / 1000),
     deadline: Math.floor(deadline / 1000),
   };
 }

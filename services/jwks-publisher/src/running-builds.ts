@@ -1,5 +1,5 @@
 import { MARK_KEY, readMark, statusListPrefix } from '@mayfly/build-store/layout';
-import { FRESH_MS, isRecent } from '@mayfly/build-store/reader';
+import { FRESH_MS, isRecent } from '@mayfly/build-store/proven-read';
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { RedisLink } from '@mayfly/service-kit/redis';
 

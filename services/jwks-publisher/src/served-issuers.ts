@@ -1,4 +1,4 @@
-import { buildReader } from '@mayfly/build-store/reader';
+import { lifeReader } from '@mayfly/build-store/life-reader';
 import { issuerUrl } from '@mayfly/contracts/issuer-url';
 import type { Policy } from '@mayfly/contracts/policy';
 import type { Bus } from '@mayfly/service-kit/bus';
@@ -35,7 +35,7 @@ export function servedIssuers(policy: Policy, { baseUrl, requestUrl }: Urls, par
       bus = opened;
     })
     .catch(() => undefined);
-  const builds = buildReader(link);
+  const builds = lifeReader(link);
   const readToken = tokenReader(REMEMBERED_TOKENS, metrics.tokens);
   const now = () => Math.floor(Date.now() / 1000);
   const once = onceStore(link);

@@ -1,6 +1,5 @@
-import type { Known } from '@mayfly/build-store/reader';
+import type { BuildLife } from '@mayfly/build-store/layout';
 import { writeBuildReference } from '@mayfly/contracts/build-reference';
-import type { AdmittedBuild } from '@mayfly/contracts/events';
 import type { PublicJwk, PublishedKeySet } from '@mayfly/contracts/keys';
 import { withLowS } from '@mayfly/contracts/testing';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
@@ -21,7 +20,7 @@ export type TestIssuer = {
   keySet: PublishedKeySet;
   /** Names of the builds that were looked for, in order. */
   looked: string[];
-  builds: Map<string, Known['record']>;
+  builds: Map<string, BuildLife>;
   sign(claims?: JWTPayload, header?: object): Promise<string>;
 };
 
@@ -32,10 +31,10 @@ export async function testIssuer(): Promise<TestIssuer> {
   const sets = keySets(['acme'], () => NOW * 1000);
   await sets.accept(keySet);
   const looked: string[] = [];
-  const builds = new Map<string, Known['record']>([['run', running('run')]]);
+  const builds = new Map([['run', running()]]);
   const find = async ({ id }: { id: string }) => {
     looked.push(id);
-    return { record: builds.get(id), now: NOW * 1000, stream: '2026-11-20T00:00:00Z' };
+    return { life: builds.get(id), now: NOW * 1000 };
   };
   return {
     judge: { source: 'acme', issuer: ISSUER, keySets: sets, readToken: tokenReader(100), builds: { find } },
@@ -54,11 +53,8 @@ export function plainClaims(): JWTPayload {
   return { iss: ISSUER, aud: API, sub: 'repo:1', jti, iat: NOW, nbf: NOW - 30, exp: NOW + 300 };
 }
 
-export function running(id: string, deadline = (NOW + 3600) * 1000): Known['record'] {
-  const life = { attempt: 1, seq: 3 };
-  const times = { started_at: (NOW - 60) * 1000, deadline };
-  const build: AdmittedBuild = { source: 'acme', build: { id }, ...life, digest: 'd', ...times };
-  return { state: 'running', ...life, build };
+export function running(deadline = (NOW + 3600) * 1000): BuildLife {
+  return { state: 'running', attempt: 1, seq: 3, startedAt: (NOW - 60) * 1000, deadline };
 }
 
 /** A LIFECYCLE in memory: one end a sequence, `everyMs` apart, but for those that are no ends. */
