@@ -38,7 +38,10 @@ test('every event name is described', () => {
 test.each(Object.keys(documents))('every reference in %s leads somewhere within it', (file) => {
   const document = documents[file] as object;
 
-  for (const reference of referencesIn(document)) expect(at(document, reference), reference).toBeDefined();
+  for (const reference of referencesIn(document)) {
+    expect(reference).toMatch(/^#\//);
+    expect(Object.keys(at(document, reference) ?? {}), reference).not.toEqual([]);
+  }
 });
 
 test('every field of a build says what it is, with an example and who decides it', () => {

@@ -48,7 +48,8 @@ test('there is no list of another stream, of none of its builds, or far ahead of
     expect(await publishList(created, list, lists)).toBeUndefined();
   }
   expect(signed).toEqual([]);
-  expect(await publishList(7, 2, lists)).toBeDefined();
+  expect((await publishList(7, 2, lists))?.document.body.toString()).toBe('signed');
+  expect(signed.map(({ sub }) => sub)).toEqual([`${ISSUER}/status-lists/7-2`]);
 });
 
 test('the aggregation names each list that BUILDS holds builds of', async () => {
