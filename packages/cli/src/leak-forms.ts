@@ -1,6 +1,6 @@
 import { constants, gunzipSync } from 'node:zlib';
 import { BASE64_VALUES } from './base64.ts';
-import { joinedView } from './mask-views.ts';
+import { joinedView, viewRoom } from './mask-views.ts';
 
 /** A form in which a token can be recognized once it has been written, but not masked as it is written. */
 export type LeakForm = 'spaced out' | 'base64 three times or more' | 'compressed with gzip' | 'a hex dump';
@@ -9,9 +9,11 @@ const MAX_INFLATED_BYTES = 4 * 1024 * 1024;
 /** Shorter than what half of the shortest token is after three times base64. */
 const LONG_RUN = 48;
 
+const JOINED = viewRoom();
+
 /** Takes a stretch of output; gives what it may hold when it is read otherwise, and how it was read. */
 export function* readOtherwise(window: Buffer): Generator<{ form: LeakForm; text: Buffer }> {
-  const { text: lines, length } = joinedView(window);
+  const { text: lines, length } = joinedView(window, JOINED);
   const joined = Buffer.from(lines.buffer, lines.byteOffset, length);
   for (const text of decodedRuns(joined)) yield { form: 'base64 three times or more', text };
   for (const text of inflated(window, joined)) yield { form: 'compressed with gzip', text };
@@ -84,7 +86,7 @@ const DUMP_LINE = /^[0-9a-f]{6,8}:?[ \t]+((?:[0-9a-f]{2}){1,2}(?:[ \t]{1,2}(?:[0
 
 /** The bytes of `xxd`, `hexdump -C` or `od -t x1`: digits behind an offset. */
 function dumpedBytes(window: Buffer): Buffer | undefined {
-  if (!window.includes('00000') && !window.includes('0000020')) return undefined;
+  if (!window.includes('00000')) return undefined;
   const digits = Array.from(window.toString('latin1').matchAll(DUMP_LINE), ([, line = '']) => line);
   return digits.length === 0 ? undefined : Buffer.from(digits.join('').replace(/[ \t]/g, ''), 'hex');
 }

@@ -1,7 +1,7 @@
 import { type LeakForm, readOtherwise } from './leak-forms.ts';
 import { type MaskIndex, maskIndex } from './mask-index.ts';
 import { scan } from './mask-scan.ts';
-import { isSpacedOut } from './spaced-out.ts';
+import { isSpacedOut, type SpacedIndex, spacedIndex } from './spaced-out.ts';
 
 /** Looks at what has been shown, for tokens in forms that cannot be masked. */
 export type LeakWatch = {
@@ -18,7 +18,7 @@ const LOOK_WITHIN_MS = 200;
 
 /** Makes a watch over one output; `secrets` are those of now, `leaked` is told what was found. */
 export function leakWatch(secrets: () => string[], leaked: (form: LeakForm) => void): LeakWatch {
-  let seen: Buffer[] = [];
+  const seen = Buffer.allocUnsafe(LOOK_AT_BYTES);
   let size = 0;
   let fresh = 0;
   let index: LeakIndex | undefined;
@@ -27,28 +27,30 @@ export function leakWatch(secrets: () => string[], leaked: (form: LeakForm) => v
     clearTimeout(timer);
     timer = undefined;
     if (fresh === 0) return;
-    const window = Buffer.concat(seen);
-    seen = [window.subarray(-OVERLAP_BYTES)];
-    size = seen[0]?.length ?? 0;
-    fresh = 0;
     index = leakIndex(secrets(), index);
-    const form = findLeak(window, index);
+    const form = findLeak(seen.subarray(0, size), index);
     if (form) leaked(form);
+    const over = Math.max(0, size - OVERLAP_BYTES);
+    seen.copyWithin(0, over, size);
+    size -= over;
+    fresh = 0;
   };
   return {
     see(output) {
-      if (output.length === 0) return;
-      seen.push(output);
-      size += output.length;
-      fresh += output.length;
-      if (size >= LOOK_AT_BYTES) look();
-      else timer ??= setTimeout(look, LOOK_WITHIN_MS).unref();
+      for (let from = 0; from < output.length; ) {
+        const taken = output.copy(seen, size, from);
+        from += taken;
+        size += taken;
+        fresh += taken;
+        if (size === seen.length) look();
+      }
+      if (fresh > 0) timer ??= setTimeout(look, LOOK_WITHIN_MS).unref();
     },
     end: look,
   };
 }
 
-type LeakIndex = { key: string; forms: MaskIndex; spaced: Buffer[] };
+type LeakIndex = { secrets: readonly string[]; forms: MaskIndex; spaced: SpacedIndex };
 
 /** Takes a stretch of output; gives the form in which one of the secrets stands in it, if one does. */
 function findLeak(window: Buffer, { forms, spaced }: LeakIndex): LeakForm | undefined {
@@ -60,12 +62,12 @@ function findLeak(window: Buffer, { forms, spaced }: LeakIndex): LeakForm | unde
 }
 
 /** Only what is secret of a token: to end a build because of a password that is an ordinary word would be wrong. */
-function leakIndex(secrets: string[], known: LeakIndex | undefined): LeakIndex {
-  const parts = secrets.map(secretOf).filter((part) => part !== undefined);
-  const key = parts.join(' ');
-  if (known?.key === key) return known;
-  const spaced = parts.map((part) => Buffer.from(part));
-  return { key, forms: maskIndex(spaced), spaced };
+function leakIndex(secrets: readonly string[], known: LeakIndex | undefined): LeakIndex {
+  const isSame =
+    known?.secrets.length === secrets.length && secrets.every((secret, at) => secret === known.secrets[at]);
+  if (isSame) return known;
+  const parts = secrets.flatMap((secret) => secretOf(secret) ?? []).map((part) => Buffer.from(part));
+  return { secrets, forms: maskIndex(parts), spaced: spacedIndex(parts) };
 }
 
 function secretOf(secret: string): string | undefined {

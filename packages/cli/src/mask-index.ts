@@ -5,10 +5,15 @@ import { type Probe, probesOf } from './mask-forms.ts';
 const MAX_PROBES = 400_000;
 const MAX_PROBES_AT_ONE_BEGINNING = 2_000;
 const SIEVE_BITS = 18;
+export const SIEVE_BYTES = 1 << SIEVE_BITS;
+
+/** Bits of a byte of the sieve. */
+export const KNOWN_FOUR = 1;
+export const KNOWN_THREE = 2;
 
 /** Everything that is looked for, by the four bytes that it begins with. */
 export type MaskIndex = {
-  /** One byte for each hash of four bytes: 1 where `probes` may know them. */
+  /** One byte for each hash: `KNOWN_FOUR` where `probes` may know such four bytes, `KNOWN_THREE` where three of them. */
   sieve: Uint8Array;
   probes: Map<number, Probe[]>;
   /** One to three bytes with which something begins (see `tailKey`) → its fewest characters. */
@@ -21,7 +26,7 @@ export type MaskIndex = {
 /** Takes the parts of all secrets; gives their index. Throws where there are too many to promise anything. */
 export function maskIndex(parts: Iterable<Uint8Array>): MaskIndex {
   const index: MaskIndex = {
-    sieve: new Uint8Array(1 << SIEVE_BITS),
+    sieve: new Uint8Array(SIEVE_BYTES),
     probes: new Map(),
     tails: new Map(),
     parts: new Set(),
@@ -47,9 +52,9 @@ export function extendIndex(index: MaskIndex, parts: Iterable<Uint8Array>): void
   }
 }
 
-/** Where in the sieve four bytes (as one 32-bit number) stand. */
-export function sieveHash(four: number): number {
-  return Math.imul(four, 0x9e3779b1) >>> (32 - SIEVE_BITS);
+/** Where in the sieve four bytes (as one 32-bit number, the first one lowest), or three behind a zero, stand. */
+export function sieveHash(bytes: number): number {
+  return Math.imul(bytes, 0x9e3779b1) >>> (32 - SIEVE_BITS);
 }
 
 /** One to three bytes as a key of `tails`. */
@@ -59,14 +64,21 @@ export function tailKey(bytes: Uint8Array, start: number, end: number): number {
   return key;
 }
 
+function mark(sieve: Uint8Array, bytes: number, bit: number): void {
+  const at = sieveHash(bytes);
+  sieve[at] = (sieve[at] as number) | bit;
+}
+
 /** Gives how many probes begin with `anchor` now. */
 function addProbe({ sieve, probes, tails }: MaskIndex, anchor: Uint8Array, probe: Probe): number {
-  const four = Buffer.from(anchor).readInt32BE(0);
+  const four = Buffer.from(anchor).readInt32LE(0);
   const known = probes.get(four) ?? [];
   if (isKnown(known, probe)) return known.length;
   known.push(probe);
   probes.set(four, known);
-  sieve[sieveHash(four)] = 1;
+  mark(sieve, four, KNOWN_FOUR);
+  mark(sieve, four << 8, KNOWN_THREE);
+  mark(sieve, four & ~0xff, KNOWN_THREE);
   const characters = probe.form.text.length;
   for (const length of [1, 2, 3]) {
     const key = tailKey(anchor, 0, length);

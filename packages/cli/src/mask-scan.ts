@@ -1,9 +1,10 @@
 import { BASE64_VALUES } from './base64.ts';
+import { eachBeginning } from './mask-beginnings.ts';
 import { follow } from './mask-compare.ts';
 import type { Probe } from './mask-forms.ts';
-import { type MaskIndex, sieveHash, tailKey } from './mask-index.ts';
-import { unescapedViews } from './mask-unescape.ts';
-import { joinedView, type View } from './mask-views.ts';
+import { type MaskIndex, tailKey } from './mask-index.ts';
+import { ESCAPINGS, unescapedView } from './mask-unescape.ts';
+import { joinedView, type View, viewRoom } from './mask-views.ts';
 
 /** A stretch of what was written that gives a secret away. */
 export type Span = { start: number; end: number };
@@ -27,29 +28,30 @@ const HALF_CHARACTERS = 16;
 /** An escape or a group of base64 may have begun in text that is shown already. */
 const KEPT_CHARACTERS = 96;
 
+const JOINED = viewRoom();
+const UNESCAPED = viewRoom();
+
 /** Takes what was written and not yet forgotten; finds every secret in it. `open`: more may follow. */
 export function scan(written: Buffer, index: MaskIndex, open: boolean): Scan {
   const end = written.length;
   const found: Scan = { masked: [], settled: end, showable: end, keep: end };
-  const joined = joinedView(written);
+  const joined = joinedView(written, JOINED);
   if (index.probes.size === 0) return found;
-  for (const view of [joined, ...unescapedViews(joined)]) {
-    scanView(view, index, open, found);
-    if (open) scanTail(view, index, found);
+  scanView(joined, index, open, found);
+  for (const escaping of ESCAPINGS) {
+    const view = unescapedView(joined, escaping, UNESCAPED);
+    if (view) scanView(view, index, open, found);
   }
   const context = joined.start(Math.max(0, joined.length - KEPT_CHARACTERS));
   found.keep = Math.min(found.settled, context);
   return found;
 }
 
-function scanView(view: View, { sieve, probes }: MaskIndex, open: boolean, found: Scan): void {
-  const { text, length } = view;
-  let four = 0;
-  for (let at = 0; at < length; at += 1) {
-    four = (four << 8) | (text[at] as number);
-    if (sieve[sieveHash(four)] === 0 || at < 3) continue;
-    for (const probe of probes.get(four) ?? []) tryProbe(view, at - 3, probe, open, found);
-  }
+function scanView(view: View, index: MaskIndex, open: boolean, found: Scan): void {
+  eachBeginning(view, index, (start, probes) => {
+    for (const probe of probes) tryProbe(view, start, probe, open, found);
+  });
+  if (open) scanTail(view, index, found);
 }
 
 function tryProbe(view: View, start: number, probe: Probe, open: boolean, found: Scan): void {

@@ -1,6 +1,6 @@
 import { CUT, hexByte } from './hex.ts';
 import { withoutLineEnds } from './mask-forms.ts';
-import { type View, viewBuilder } from './mask-views.ts';
+import { addPiece, numbersOf, type Room, type View, viewOf } from './mask-views.ts';
 
 /** An escape: how many bytes it takes and what it says; 0 bytes where it is none, -1 where the text ends within it. */
 type Escaped = { size: number; says: Uint8Array };
@@ -21,37 +21,79 @@ for (const [letter, says] of Object.entries({ '"': '"', '\\': '\\', '/': '/', b:
 }
 for (const letter of 'nr') BACKSLASH[letter.charCodeAt(0)] = { size: 2, says: NO_BYTES };
 
-/** Takes a joined view; gives those that a URL decoder, a JSON parser and a terminal would have of it, where they differ. */
-export function unescapedViews(view: View): View[] {
-  const views = [
-    unescaped(view, 0x25, readPercent),
-    unescaped(view, 0x5c, readBackslash),
-    unescaped(view, 0x1b, readControl),
-  ];
-  return views.filter((each) => each !== undefined);
-}
+/** One way to escape characters: what each escape begins with, and what it says. */
+export type Escaping = { mark: number; read: Reader };
 
-function unescaped(view: View, mark: number, read: Reader): View | undefined {
+/** What a URL decoder, a JSON parser and a terminal make of a text. */
+export const ESCAPINGS: readonly Escaping[] = [
+  { mark: 0x25, read: readPercent },
+  { mark: 0x5c, read: readBackslash },
+  { mark: 0x1b, read: readControl },
+];
+
+/** Takes a joined view; gives what it says when its escapes are read, undefined where it has none. */
+export function unescapedView(view: View, escaping: Escaping, room: Room): View | undefined {
   const bytes = Buffer.from(view.text.buffer, view.text.byteOffset, view.length);
   const { length } = bytes;
-  let at = bytes.indexOf(mark);
-  while (at >= 0 && read(bytes, at, length).size === 0) at = bytes.indexOf(mark, at + 1);
-  if (at < 0) return undefined;
-
-  const built = viewBuilder(bytes, length);
-  let from = 0;
-  while (at >= 0) {
-    const { size, says } = read(bytes, at, length);
-    if (size !== 0) built.copy(from, at);
-    if (size < 0) return onto(view, built.view());
-    if (size > 0) {
-      built.put(says, at, size);
-      from = at + size;
-    }
-    at = bytes.indexOf(mark, at + (size || 1));
+  if (!bytes.includes(escaping.mark)) return undefined;
+  const { text, pieces } = room.of(length);
+  const copying = { bytes, source: numbersOf(bytes), target: numbersOf(text) };
+  let filled = 0;
+  let at = 0;
+  while (at < length) {
+    const end = copyPlain(copying, at, filled, escaping);
+    if (end - at === length) return undefined;
+    if (end > at) addPiece(pieces, filled, at, 0);
+    filled += end - at;
+    const { size, says } = end < length ? escaping.read(bytes, end, length) : ENDLESS;
+    if (size < 0) break;
+    addPiece(pieces, filled, end, size);
+    for (let next = 0; next < says.length; next += 1) text[filled++] = says[next] as number;
+    at = end + size;
   }
-  built.copy(from, length);
-  return onto(view, built.view());
+  return onto(view, viewOf(text, filled, pieces));
+}
+
+type Copying = { bytes: Buffer; source: DataView; target: DataView };
+
+/** Copies what stands before the next escape; gives where that is, or the end. */
+function copyPlain(copying: Copying, from: number, filled: number, { mark, read }: Escaping): number {
+  const { bytes, source, target } = copying;
+  const shift = filled - from;
+  let end = copyUntil(mark, source, from, target, filled);
+  while (end < bytes.length && read(bytes, end, bytes.length).size === 0) {
+    target.setUint8(end + shift, mark);
+    end = copyUntil(mark, source, end + 1, target, end + 1 + shift);
+  }
+  return end;
+}
+
+/** Copies what stands before the next `mark`; gives where that is. */
+function copyUntil(mark: number, source: DataView, from: number, target: DataView, filled: number): number {
+  const length = source.byteLength;
+  const marks = mark * 0x01010101;
+  let at = from;
+  let to = filled;
+  while (at < length) {
+    const four = at + 4 <= length ? source.getInt32(at, true) : marks;
+    if (hasZero(four ^ marks)) {
+      const byte = source.getUint8(at);
+      if (byte === mark) return at;
+      target.setUint8(to, byte);
+      at += 1;
+      to += 1;
+    } else {
+      target.setInt32(to, four, true);
+      at += 4;
+      to += 4;
+    }
+  }
+  return at;
+}
+
+/** Says whether one of four bytes is zero. */
+function hasZero(four: number): boolean {
+  return ((four - 0x01010101) & ~four & 0x80808080) !== 0;
 }
 
 function onto(below: View, above: View): View {
