@@ -8,7 +8,7 @@ import { isSpacedOut, spacedIndex } from './spaced-out.ts';
 
 // What reads the output looks at several bytes at once, or not at each of them; here it is held to what does.
 
-const SECRETS = ['q3-Vx_90pLk2mZ8sT7yRw4Nc6bHd1fGj5aEe', 'AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_'];
+const SECRETS = ['q3-Vx_90pLk2mZ8sT7yRw4Nc6bHd1fGj', 'AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_'];
 const [first = ''] = SECRETS;
 const marks = fc.constantFrom(
   '\n',

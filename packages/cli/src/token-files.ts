@@ -3,6 +3,7 @@ import { mkdtempSync, realpathSync, renameSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { CommandError } from './exit-codes.ts';
+import { ownedPrefix, removeLeft } from './token-files-left.ts';
 
 /** A private directory for the files of one step. */
 export type TokenFiles = {
@@ -15,9 +16,11 @@ export type TokenFiles = {
 
 type Places = { runtimeDirectory: string | undefined; workDirectory: string };
 
-/** Makes the directory: in memory where there is such a place, and never below the work directory. */
+/** Makes the directory, and removes what killed ones left: in memory where there is such a place, and never below the work directory. */
 export function openTokenFiles({ runtimeDirectory, workDirectory }: Places): TokenFiles {
-  const directory = makePrivate([runtimeDirectory, '/dev/shm', tmpdir()], workDirectory);
+  const places = [runtimeDirectory, '/dev/shm', tmpdir()].filter((place) => place !== undefined);
+  removeLeft(places);
+  const directory = makePrivate(places, workDirectory);
   return {
     directory,
     write(name, content) {
@@ -40,11 +43,11 @@ export function openTokenFiles({ runtimeDirectory, workDirectory }: Places): Tok
   };
 }
 
-function makePrivate(places: (string | undefined)[], workDirectory: string): string {
+function makePrivate(places: string[], workDirectory: string): string {
   for (const place of places) {
     if (!place || isBelow(place, workDirectory)) continue;
     try {
-      return mkdtempSync(join(place, 'mayfly-'));
+      return mkdtempSync(join(place, ownedPrefix()));
     } catch {}
   }
   throw new CommandError(
