@@ -51,6 +51,24 @@ test.each([
   },
 );
 
+test('a leak that cannot be reported is exit code 6, whatever the command says', async () => {
+  await using issuer = await startStandInIssuer();
+  const code =
+    "process.stdin.on('end', () => console.log(process.env.VAULT.split('').join(' '))).resume(); console.log('ready')";
+  const { child, output, ended } = startMayfly(
+    ['exec', '--timeout', '0', '--id-token', 'VAULT=v', ...script(code)],
+    { env: given(issuer) },
+  );
+  await eventually(() => output.stdout.includes('ready'));
+
+  issuer.state.refusesNext = Number.POSITIVE_INFINITY;
+  child.stdin.end();
+
+  expect((await ended).code).toBe(6);
+  expect(output.stderr).toContain('the leak could not be reported');
+  expect(issuer.leaks).toEqual([]);
+});
+
 test('ordinary output, compressed and encoded, is no leak', async () => {
   await using issuer = await startStandInIssuer();
   const code = `

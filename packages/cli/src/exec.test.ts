@@ -1,4 +1,5 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { eventually, given, runMayfly, script, startMayfly, temporaryDirectory } from './run-in-test.ts';
 import { startStandInIssuer } from './stand-in-issuer.ts';
@@ -54,16 +55,17 @@ test.each(['MAYFLY', 'ACTIONS', 'VELA'])(
   },
 );
 
-test('the file is replaced while the command runs, and the new token is masked too', async () => {
+test('a grant is read from a file; that of a token is replaced while the command runs, and the new token is masked too', async () => {
   await using issuer = await startStandInIssuer();
   issuer.state.lifetimeSeconds = 3;
-  const input = JSON.stringify(issuer.grant({ VAULT: 'https://vault.example' }));
+  const grant = join(temporaryDirectory(), 'grant.json');
+  writeFileSync(grant, JSON.stringify(issuer.grant({ VAULT: 'https://vault.example' })));
   const code = `
     const fs = require('fs'), file = process.env.VAULT_FILE
     const read = () => fs.readFileSync(file, 'utf8')
     const timer = setInterval(() => { if (read() !== process.env.VAULT) { clearInterval(timer); console.log('new: ' + read()) } }, 10)`;
 
-  const { stdout } = await runMayfly(['exec', '--grant', '-', ...script(code)], { input });
+  const { stdout } = await runMayfly(['exec', '--grant', grant, ...script(code)]);
 
   expect(stdout).toBe('new: ***\n');
   expect(issuer.given.length).toBeGreaterThanOrEqual(2);
@@ -72,14 +74,17 @@ test('the file is replaced while the command runs, and the new token is masked t
 test('a refresh is tried again while the issuer cannot answer, and given up when the build is over', async () => {
   await using issuer = await startStandInIssuer();
   issuer.state.lifetimeSeconds = 2;
-  issuer.state.refusesNext = 2;
   const { output, child, ended } = startMayfly(
-    ['exec', '--grant', '-', ...script('setInterval(() => {}, 1000)')],
+    ['exec', '--grant', '-', ...script("console.log('ready'); setInterval(() => {}, 1000)")],
     {
       input: JSON.stringify(issuer.grant({ VAULT: 'https://vault.example' })),
     },
   );
-  await eventually(() => issuer.given.length >= 2);
+  await eventually(() => output.stdout.includes('ready'));
+  issuer.state.refusesNext = 2;
+  await eventually(() => issuer.state.refusesNext === 0);
+  const before = issuer.given.length;
+  await eventually(() => issuer.given.length > before);
 
   issuer.state.isFinished = true;
   await eventually(() => output.stderr.includes('invalid_token'));
@@ -122,6 +127,23 @@ test('a signal reaches the command, and the files are gone whether it heeds it o
     expect((await ended).code).toBe(code);
     expect(readdirSync(runtimeDirectory)).toEqual([]);
   }
+});
+
+test('every signal that a runner may send reaches the command', async () => {
+  await using issuer = await startStandInIssuer();
+  const signals = ['SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
+  const code = `for (const name of ${JSON.stringify(signals)}) process.on(name, () => console.log(name))
+    process.stdin.on('end', () => process.exit()).resume(); console.log('ready')`;
+  const { child, output, ended } = startMayfly(['exec', ...script(code)], { env: given(issuer) });
+  await eventually(() => output.stdout.includes('ready'));
+
+  for (const signal of signals) {
+    child.kill(signal);
+    await eventually(() => output.stdout.includes(signal));
+  }
+  child.stdin.end();
+
+  expect(await ended).toMatchObject({ code: 0, stdout: `${['ready', ...signals].join('\n')}\n` });
 });
 
 test('a signal before the command runs ends the wait for the issuer', async () => {

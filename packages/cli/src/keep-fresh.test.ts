@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { CommandError } from './exit-codes.ts';
-import { keepFresh, untilDue } from './keep-fresh.ts';
+import { backOff, keepFresh, untilDue } from './keep-fresh.ts';
 import { eventually } from './run-in-test.ts';
 import { testToken } from './testing.ts';
 
@@ -23,6 +23,15 @@ test('a token is replaced before 80 % of its life, whatever chance says and when
     ),
     { numRuns: 50 },
   );
+});
+
+test('chance spreads when tokens are replaced and asked for again, and each failure doubles the wait up to half a minute', () => {
+  const token = testTokenFor(0, 1000);
+  const due = (chance: number) => untilDue(token, { now: () => 0, random: () => chance }) / 1000;
+
+  expect([due(0), due(1)]).toEqual([600, 750]);
+  expect([1, 2, 3, 20].map((failures) => backOff(failures, 1))).toEqual([1_000, 2_000, 4_000, 30_000]);
+  expect([1, 2, 3, 20].map((failures) => backOff(failures, 0))).toEqual([500, 1_000, 2_000, 15_000]);
 });
 
 test('a token that is held for five minutes is replaced before one that was read last can end, if it lives for ten', () => {

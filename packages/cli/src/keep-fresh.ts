@@ -86,7 +86,8 @@ function ageToReplace({ issuedAt, expiresAt }: Replaced, chance: number, heldSec
   return latest < lifeMs * REPLACED_AT_SOONEST ? usual : Math.min(usual, latest);
 }
 
-function backOff(failures: number, chance: number): number {
+/** How long to wait after so many failures in a row, ms. */
+export function backOff(failures: number, chance: number): number {
   return Math.min(LONGEST_WAIT_MS, 500 * 2 ** failures) * (0.5 + chance / 2);
 }
 

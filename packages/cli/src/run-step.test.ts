@@ -1,0 +1,27 @@
+import { PassThrough, Transform } from 'node:stream';
+import { expect, test } from 'vitest';
+import { CommandError } from './exit-codes.ts';
+import { runStep } from './run-step.ts';
+
+test('where the output cannot be masked any more it stops: what comes then is not shown, and the step fails', async () => {
+  const outputs = { stdout: new PassThrough(), stderr: new PassThrough() };
+  let shown = '';
+  outputs.stdout.on('data', (text) => {
+    shown += text;
+  });
+  const guard = () =>
+    new Transform({
+      transform(chunk, _encoding, done) {
+        if (String(chunk).includes('second')) done(new CommandError('masking', 'no longer'));
+        else done(null, chunk);
+      },
+    });
+  const command = ['sh', '-c', 'echo first; echo second; echo third'];
+
+  const step = runStep({
+    ...{ command, environment: process.env, isInputUsed: true, guard, outputs, onSignal: () => {} },
+  });
+
+  await expect(step).rejects.toMatchObject({ failure: 'masking' });
+  expect(shown).not.toMatch(/second|third/);
+});
