@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util';
 import { EVENT_NAMES } from '@mayfly/contracts/bus';
 import type { Command } from './command.ts';
+import { parseOptions } from './command-line.ts';
 import { CommandError } from './exit-codes.ts';
 import { askBuildLifecycle, OPERATOR_HELP, OPERATOR_OPTIONS } from './operator-options.ts';
 
@@ -23,7 +23,7 @@ export const builds: Command = {
   summary: 'end a build before its CI does',
   help: HELP,
   async run(args, { env, stdout }) {
-    const { values, positionals } = parse(args);
+    const { values, positionals } = parseOptions(args, OPTIONS, 'mayfly builds --help');
     if (values.help) return print(stdout, HELP);
     const [verb, id, ...rest] = positionals;
     if (verb !== 'revoke' || !id || rest.length > 0) throw usage('say revoke and the id of one build');
@@ -43,22 +43,12 @@ function print(stdout: { write(text: string): unknown }, text: string): number {
   return 0;
 }
 
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        ...OPERATOR_OPTIONS,
-        source: { type: 'string' },
-        attempt: { type: 'string' },
-        reason: { type: 'string' },
-      },
-    });
-  } catch (error) {
-    throw usage((error as Error).message.split('\n')[0] ?? 'the command line is wrong');
-  }
-}
+const OPTIONS = {
+  ...OPERATOR_OPTIONS,
+  source: { type: 'string' },
+  attempt: { type: 'string' },
+  reason: { type: 'string' },
+} as const;
 
 function usage(message: string): CommandError {
   return new CommandError('usage', `${message}: see mayfly builds --help`);

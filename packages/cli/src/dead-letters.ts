@@ -1,6 +1,6 @@
-import { parseArgs } from 'node:util';
 import { EVENT_NAMES } from '@mayfly/contracts/bus';
 import type { Command } from './command.ts';
+import { parseOptions } from './command-line.ts';
 import { CommandError } from './exit-codes.ts';
 import { askBuildLifecycle, OPERATOR_HELP, OPERATOR_OPTIONS } from './operator-options.ts';
 
@@ -38,7 +38,7 @@ export const deadLetters: Command = {
   summary: 'list, inspect and replay events that were refused',
   help: HELP,
   async run(args, { env, stdout }) {
-    const { values, positionals } = parse(args);
+    const { values, positionals } = parseOptions(args, OPTIONS, 'mayfly dead-letters --help');
     if (values.help) {
       stdout.write(HELP);
       return 0;
@@ -81,7 +81,7 @@ function printable(base64: string): string {
 
 function requestOf(
   [verb = '', number, ...rest]: string[],
-  values: ReturnType<typeof parse>['values'],
+  values: ReturnType<typeof parseOptions<typeof OPTIONS>>['values'],
 ): { verb: Verb; fields: object } {
   const whole = (text: string, name: string) => {
     if (!/^\d{1,15}$/.test(text)) throw usage(`${name} must be a whole number`);
@@ -104,22 +104,12 @@ function requestOf(
   throw usage('say list, show NUMBER or replay NUMBER');
 }
 
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        ...OPERATOR_OPTIONS,
-        source: { type: 'string' },
-        after: { type: 'string' },
-        limit: { type: 'string' },
-      },
-    });
-  } catch (error) {
-    throw usage((error as Error).message.split('\n')[0] ?? 'the command line is wrong');
-  }
-}
+const OPTIONS = {
+  ...OPERATOR_OPTIONS,
+  source: { type: 'string' },
+  after: { type: 'string' },
+  limit: { type: 'string' },
+} as const;
 
 function usage(message: string): CommandError {
   return new CommandError('usage', `${message}: see mayfly dead-letters --help`);

@@ -1,5 +1,5 @@
-import { parseArgs } from 'node:util';
 import type { CloudOptions } from './clouds.ts';
+import { parseOptions, parseSeconds } from './command-line.ts';
 import { CommandError } from './exit-codes.ts';
 
 /** What `mayfly exec` was told. */
@@ -25,7 +25,7 @@ export type ExecOptions = {
 export function parseExecOptions(args: readonly string[]): ExecOptions {
   const split = args.indexOf('--');
   const own = split < 0 ? args : args.slice(0, split);
-  const { values, positionals } = parseOwn(own);
+  const { values, positionals } = parseOptions(own, OPTIONS, 'mayfly exec --help');
   const command = split < 0 ? [] : args.slice(split + 1);
   if (positionals.length > 0) {
     throw new CommandError(
@@ -58,39 +58,27 @@ export function parseExecOptions(args: readonly string[]): ExecOptions {
   };
 }
 
-function parseOwn(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        help: { type: 'boolean', short: 'h' },
-        grant: { type: 'string' },
-        config: { type: 'string' },
-        job: { type: 'string' },
-        'id-token': { type: 'string', multiple: true },
-        mask: { type: 'string', multiple: true },
-        'no-mask': { type: 'boolean' },
-        'no-relay': { type: 'boolean' },
-        timeout: { type: 'string' },
-        'aws-audience': { type: 'string' },
-        'aws-role': { type: 'string' },
-        'aws-session-name': { type: 'string' },
-        'google-provider': { type: 'string' },
-        'google-audience': { type: 'string' },
-        'google-service-account': { type: 'string' },
-        'google-token-url': { type: 'string' },
-        'google-executable': { type: 'boolean' },
-        azure: { type: 'boolean' },
-        'azure-audience': { type: 'string' },
-      },
-    });
-  } catch (cause) {
-    throw new CommandError('usage', `${(cause as Error).message.split('. ')[0]}: see mayfly exec --help`, {
-      cause,
-    });
-  }
-}
+const OPTIONS = {
+  help: { type: 'boolean', short: 'h' },
+  grant: { type: 'string' },
+  config: { type: 'string' },
+  job: { type: 'string' },
+  'id-token': { type: 'string', multiple: true },
+  mask: { type: 'string', multiple: true },
+  'no-mask': { type: 'boolean' },
+  'no-relay': { type: 'boolean' },
+  timeout: { type: 'string' },
+  'aws-audience': { type: 'string' },
+  'aws-role': { type: 'string' },
+  'aws-session-name': { type: 'string' },
+  'google-provider': { type: 'string' },
+  'google-audience': { type: 'string' },
+  'google-service-account': { type: 'string' },
+  'google-token-url': { type: 'string' },
+  'google-executable': { type: 'boolean' },
+  azure: { type: 'boolean' },
+  'azure-audience': { type: 'string' },
+} as const;
 
 function nameAndAudience(text: string): [string, string] {
   const [, name, audience] = /^([A-Za-z_][A-Za-z0-9_]*)=(.+)$/.exec(text) ?? [];
@@ -101,10 +89,4 @@ function nameAndAudience(text: string): [string, string] {
     );
   }
   return [name, audience];
-}
-
-/** Takes a number of seconds as text; throws where it is none. */
-export function parseSeconds(text: string): number {
-  if (!/^[0-9]{1,9}$/.test(text)) throw new CommandError('usage', `${text} is no number of seconds`);
-  return Number(text);
 }

@@ -1,8 +1,9 @@
 import { explain } from '@mayfly/trust/explain';
 import type { Surroundings } from './command.ts';
+import { parseOptions } from './command-line.ts';
 import { EXIT_CODES } from './exit-codes.ts';
 import { explanationText } from './explain-text.ts';
-import { BUILD_OPTIONS, parseOptions, readBuild, told, wishOf } from './trust-inputs.ts';
+import { BUILD_OPTIONS, readBuild, told, wishOf } from './trust-inputs.ts';
 
 /** Runs `mayfly explain`; gives its exit code. */
 export async function runExplain(

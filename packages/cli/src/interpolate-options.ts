@@ -1,5 +1,4 @@
-import { parseArgs } from 'node:util';
-import { parseSeconds } from './exec-options.ts';
+import { parseOptions, parseSeconds } from './command-line.ts';
 import { CommandError } from './exit-codes.ts';
 import type { Environment } from './grant.ts';
 import type { Whose } from './var-source-lookup.ts';
@@ -19,7 +18,7 @@ export type InterpolateOptions = {
 
 /** Takes the arguments of `mayfly interpolate`, and the environment of a Concourse build; throws where they cannot be meant. */
 export function parseInterpolateOptions(args: readonly string[], env: Environment): InterpolateOptions {
-  const { values, positionals } = parse(args);
+  const { values, positionals } = parseOptions(args, OPTIONS, 'mayfly interpolate --help');
   const { help = false, var: variables = [], timeout = '15' } = values;
   const [file = '', more] = positionals;
   if (!help && (file === '' || more !== undefined))
@@ -42,28 +41,14 @@ function nameAndValue(text: string): [string, string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        help: { type: 'boolean', short: 'h' },
-        team: { type: 'string' },
-        pipeline: { type: 'string' },
-        job: { type: 'string' },
-        output: { type: 'string', short: 'o' },
-        grant: { type: 'string' },
-        var: { type: 'string', multiple: true, short: 'v' },
-        'keep-unknown': { type: 'boolean' },
-        timeout: { type: 'string' },
-      },
-    });
-  } catch (cause) {
-    throw new CommandError(
-      'usage',
-      `${(cause as Error).message.split('. ')[0]}: see mayfly interpolate --help`,
-      { cause },
-    );
-  }
-}
+const OPTIONS = {
+  help: { type: 'boolean', short: 'h' },
+  team: { type: 'string' },
+  pipeline: { type: 'string' },
+  job: { type: 'string' },
+  output: { type: 'string', short: 'o' },
+  grant: { type: 'string' },
+  var: { type: 'string', multiple: true, short: 'v' },
+  'keep-unknown': { type: 'boolean' },
+  timeout: { type: 'string' },
+} as const;

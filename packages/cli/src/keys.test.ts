@@ -1,29 +1,39 @@
 import { expect, test } from 'vitest';
-import { keys, parseKeysOptions } from './keys.ts';
+import { builds } from './builds.ts';
+import { deadLetters } from './dead-letters.ts';
+import { keys, parseKeys } from './keys.ts';
 import { keysTable } from './keys-table.ts';
+import { names } from './names.ts';
 
 test('each verb takes what it needs and nothing else', () => {
-  expect(parseKeysOptions(['list'])).toMatchObject({ verb: 'list', fields: {} });
-  expect(parseKeysOptions(['rotate', '--source', 'acme', '--alg', 'ES256']).fields).toEqual({
+  expect(parseKeys(['list'], {})).toEqual({ verb: 'list', fields: {} });
+  expect(parseKeys(['rotate'], { source: 'acme', alg: 'ES256' }).fields).toEqual({
     source: 'acme',
     alg: 'ES256',
   });
-  expect(parseKeysOptions(['revoke', 'kid', '--reason', 'lost']).fields).toEqual({
-    kid: 'kid',
-    reason: 'lost',
-  });
-  for (const wrong of [
-    [],
-    ['forget'],
-    ['rotate'],
-    ['list', 'kid'],
-    ['revoke', 'kid'],
-    ['revoke', '--reason', 'lost'],
-    ['revoke', 'kid', '--reason', 'lost', '--source', 'acme'],
-    ['list', '--shout'],
-  ])
-    expect(() => parseKeysOptions(wrong)).toThrow(expect.objectContaining({ failure: 'usage' }));
+  expect(parseKeys(['revoke', 'kid'], { reason: 'lost' }).fields).toEqual({ kid: 'kid', reason: 'lost' });
+  for (const [words, values] of [
+    [[], {}],
+    [['forget'], {}],
+    [['rotate'], {}],
+    [['list', 'kid'], {}],
+    [['revoke', 'kid'], {}],
+    [['revoke'], { reason: 'lost' }],
+    [['revoke', 'kid'], { reason: 'lost', source: 'acme' }],
+  ] as const)
+    expect(() => parseKeys(words, values)).toThrow(expect.objectContaining({ failure: 'usage' }));
 });
+
+test.each([keys, builds, deadLetters, names])(
+  'an unknown option is told with where help is: $summary',
+  async (command) => {
+    const surroundings = { env: {} } as Parameters<typeof keys.run>[1];
+
+    const run = command.run(['list', '--shout'], surroundings);
+
+    await expect(run).rejects.toMatchObject({ failure: 'usage', message: expect.stringContaining('--help') });
+  },
+);
 
 test('without an address the command says what to set', async () => {
   const surroundings = { env: {} } as Parameters<typeof keys.run>[1];

@@ -1,10 +1,9 @@
-import { parseArgs } from 'node:util';
 import { EVENT_NAMES } from '@mayfly/contracts/bus';
 import { checkNameRecord, type NameRecord } from '@mayfly/contracts/seen-names-schema';
 import type { Command } from './command.ts';
-import { parseSeconds } from './exec-options.ts';
+import { parseOptions } from './command-line.ts';
 import { CommandError } from './exit-codes.ts';
-import { OPERATOR_HELP, OPERATOR_OPTIONS } from './operator-options.ts';
+import { OPERATOR_HELP, OPERATOR_OPTIONS, operatorAccess } from './operator-options.ts';
 import { asOperator, type SendCommand } from './operator-request.ts';
 
 const HELP = `Show whose names are, and let them go to another.
@@ -40,16 +39,15 @@ export const names: Command = {
   summary: 'show whose names are, and release them',
   help: HELP,
   async run(args, { env, stdout }) {
-    const { values, positionals } = parse(args);
+    const { values, positionals } = parseOptions(args, OPTIONS, 'mayfly names --help');
     if (values.help) {
       stdout.write(HELP);
       return 0;
     }
     const wanted = parseNames(positionals, values);
-    const { nats, user, timeout } = values;
-    const timeoutMs = parseSeconds(timeout) * 1000;
-    const access = { env, nats, user, passwordFile: values['password-file'], timeoutMs };
-    const records = await asOperator(access, 'issuer', (send) => WORK[wanted.verb](wanted.fields, send));
+    const records = await asOperator(operatorAccess(values, env), 'issuer', (send) =>
+      WORK[wanted.verb](wanted.fields, send),
+    );
     stdout.write(values.json ? `${JSON.stringify({ names: records }, undefined, 2)}\n` : table(records));
     return 0;
   },
@@ -111,21 +109,15 @@ export function parseNames(
   return { verb, fields: { source, kind, ...(name ? { name } : {}), ...pick('prefix', 'id', 'note') } };
 }
 
-function parse(args: readonly string[]) {
-  const text = { type: 'string' } as const;
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        ...OPERATOR_OPTIONS,
-        ...{ source: text, kind: text, prefix: text, id: text, note: text },
-      },
-    });
-  } catch (cause) {
-    throw new CommandError('usage', (cause as Error).message, { cause });
-  }
-}
+const text = { type: 'string' } as const;
+const OPTIONS = {
+  ...OPERATOR_OPTIONS,
+  source: text,
+  kind: text,
+  prefix: text,
+  id: text,
+  note: text,
+} as const;
 
 function table(records: readonly NameRecord[]): string {
   const rows = records.map(({ source, kind, name, id, since }) => [

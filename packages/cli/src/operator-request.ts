@@ -40,8 +40,7 @@ export async function asOperator<T>(
         throw unreachable(cause);
       });
     const answer = message.json<Record<string, unknown>>();
-    const { error, error_description: told } = answer;
-    if (typeof error === 'string') throw new CommandError('refused', String(told ?? error), { code: error });
+    if (typeof answer['error'] === 'string') throw refusal(answer['error'], answer);
     return answer;
   };
   try {
@@ -49,6 +48,15 @@ export async function asOperator<T>(
   } finally {
     await nats.close();
   }
+}
+
+function refusal(
+  code: string,
+  { error_description: told, not_before }: Record<string, unknown>,
+): CommandError {
+  const when =
+    typeof not_before === 'number' ? `; it may sign from ${new Date(not_before * 1000).toISOString()}` : '';
+  return new CommandError('refused', `${told ?? code}${when}`, { code });
 }
 
 function addressOf({ nats, user, passwordFile, env }: OperatorAccess) {

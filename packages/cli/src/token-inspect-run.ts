@@ -2,11 +2,11 @@ import { text } from 'node:stream/consumers';
 import { type InspectedToken, inspectToken } from '@mayfly/trust/inspect-token';
 import { whyInactive } from '@mayfly/trust/why-inactive';
 import type { Surroundings } from './command.ts';
-import { parseSeconds } from './exec-options.ts';
+import { parseOptions, parseSeconds } from './command-line.ts';
 import { CommandError, EXIT_CODES } from './exit-codes.ts';
 import { askIssuer, type IssuerAnswer } from './token-inspect-ask.ts';
 import { inspectedText } from './token-inspect-text.ts';
-import { parseOptions, readPolicy, readText, told } from './trust-inputs.ts';
+import { readPolicy, readText, told } from './trust-inputs.ts';
 
 const OPTIONS = {
   help: { type: 'boolean', short: 'h' },

@@ -1,6 +1,5 @@
-import { parseArgs } from 'node:util';
 import type { Command, Surroundings } from './command.ts';
-import { parseSeconds } from './exec-options.ts';
+import { parseOptions, parseSeconds } from './command-line.ts';
 import { CommandError } from './exit-codes.ts';
 import { readGrant } from './grant.ts';
 import { type IssuedToken, issuerAt } from './issuer.ts';
@@ -33,7 +32,7 @@ export const token: Command = {
   summary: 'print one token for an audience',
   help: HELP,
   async run(args, surroundings) {
-    const options = parseOptions(args);
+    const options = parseTokenOptions(args);
     if (options.help) {
       surroundings.stdout.write(HELP);
       return 0;
@@ -50,7 +49,7 @@ export const token: Command = {
   },
 };
 
-type Options = ReturnType<typeof parseOptions>;
+type Options = ReturnType<typeof parseTokenOptions>;
 
 async function fetchToken(options: Options, { env, stdin }: Surroundings): Promise<IssuedToken> {
   const grant = await readGrant({ file: options.grant, env, stdin, now: Date.now() });
@@ -77,8 +76,10 @@ function gcpFailure({ code, failure, message }: CommandError): string {
   return JSON.stringify({ version: 1, success: false, code: code ?? failure, message });
 }
 
-function parseOptions(args: readonly string[]) {
-  const values = parseValues(args);
+function parseTokenOptions(args: readonly string[]) {
+  const { values, positionals } = parseOptions(args, OPTIONS, 'mayfly token --help');
+  if (positionals.length > 0)
+    throw new CommandError('usage', `${positionals[0]} is no option: see mayfly token --help`);
   const { help = false, audience = '', lifetime, format = 'jwt', timeout = '15' } = values;
   if (!help && !audience) throw new CommandError('usage', 'no audience: mayfly token --audience AUDIENCE');
   if (!Object.hasOwn(FORMATS, format)) throw new CommandError('usage', '--format is jwt, json or gcp');
@@ -95,25 +96,14 @@ function parseOptions(args: readonly string[]) {
   };
 }
 
-function parseValues(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        help: { type: 'boolean', short: 'h' },
-        audience: { type: 'string' },
-        lifetime: { type: 'string' },
-        claim: { type: 'string', multiple: true },
-        'subject-claim': { type: 'string' },
-        'aws-session-tag': { type: 'string', multiple: true },
-        format: { type: 'string' },
-        grant: { type: 'string' },
-        timeout: { type: 'string' },
-      },
-    }).values;
-  } catch (cause) {
-    throw new CommandError('usage', `${(cause as Error).message.split('. ')[0]}: see mayfly token --help`, {
-      cause,
-    });
-  }
-}
+const OPTIONS = {
+  help: { type: 'boolean', short: 'h' },
+  audience: { type: 'string' },
+  lifetime: { type: 'string' },
+  claim: { type: 'string', multiple: true },
+  'subject-claim': { type: 'string' },
+  'aws-session-tag': { type: 'string', multiple: true },
+  format: { type: 'string' },
+  grant: { type: 'string' },
+  timeout: { type: 'string' },
+} as const;

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { parseArgs } from 'node:util';
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { BuildStarted } from '@mayfly/contracts/events';
 import { ProfileError } from '@mayfly/profiles/compile';
@@ -11,7 +10,7 @@ import { readEvent } from '@mayfly/trust/read-event';
 import { type PolicyFile, readPolicyFile } from '@mayfly/trust/read-policy';
 import type { Wish } from '@mayfly/trust/token-of';
 import type { Surroundings } from './command.ts';
-import { parseSeconds } from './exec-options.ts';
+import { parseSeconds } from './command-line.ts';
 import { CommandError } from './exit-codes.ts';
 
 /** Options by which `explain` and `trust` are told of a build, and of what it asks for. */
@@ -54,19 +53,6 @@ export const BUILD_HELP = `  --event FILE            the event with which the CI
   --subject-claim NAME    the subject that the build asks for
   --aws-session-tag NAME  a claim that the build asks for as an AWS session tag; may be repeated
   --json                  print JSON, for programs`;
-
-/** Takes options and arguments; gives what they say. Throws a usage failure that names the help. */
-export function parseOptions<O extends NonNullable<Parameters<typeof parseArgs>[0]>['options']>(
-  args: readonly string[],
-  options: O,
-  help: string,
-) {
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: true });
-  } catch (cause) {
-    throw new CommandError('usage', `${(cause as Error).message.split('. ')[0]}: see ${help}`, { cause });
-  }
-}
 
 /** Reads the event, the policy and the profile that it names. */
 export async function readBuild(

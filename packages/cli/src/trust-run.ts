@@ -2,9 +2,10 @@ import { makeTrust } from '@mayfly/trust/make-trust';
 import { TARGETS } from '@mayfly/trust/targets';
 import type { TrustNames } from '@mayfly/trust/trust';
 import type { Surroundings } from './command.ts';
+import { parseOptions } from './command-line.ts';
 import { CommandError } from './exit-codes.ts';
 import { runTrustCheck } from './trust-check.ts';
-import { BUILD_OPTIONS, parseOptions, readBuild, told, wishOf } from './trust-inputs.ts';
+import { BUILD_OPTIONS, readBuild, told, wishOf } from './trust-inputs.ts';
 import { trustJson, trustText } from './trust-text.ts';
 
 const NAMES = ['account', 'app', 'role', 'project', 'pool', 'provider', 'name', 'mount', 'policies'] as const;
