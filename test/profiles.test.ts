@@ -8,6 +8,7 @@ import { issuerUrl } from '@mayfly/contracts/issuer-url';
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectCi, eventually } from './ci.ts';
+import { runMayfly, script } from './exec-mayfly.ts';
 import { isActive, knownActive, requestToken } from './relying-party.ts';
 import { type TestSystem, testSystem } from './system.ts';
 
@@ -37,7 +38,9 @@ beforeAll(async () => {
   const ours = readFileSync(join(profiles, 'mayfly.yaml'), 'utf8')
     .replace('name: mayfly', 'name: ours')
     .replace('  source: source\n', '  source: source\n  team: { from: labels, type: object }\n')
-    .replaceAll("'repo:{repository.id}", "'code:{repository.id}");
+    .replaceAll("'repo:{repository.id}", "'code:{repository.id}")
+    .replaceAll('ACTIONS_ID_TOKEN', 'OUR_ID_TOKEN')
+    .replace('[MAYFLY_ID_TOKEN]', '[OUR_ID_TOKEN]');
   writeFileSync(join(profiles, 'ours.yaml'), ours);
   const names = [...PROFILES.map(([name]) => name), 'ours'];
   const sources = names.map((name) => `  ${name}: { profile: ${name}, audiences: [${API}] }`);
@@ -96,6 +99,20 @@ test('a profile that an operator copied and changed is used like those that ship
     team: { team: 'payments' },
   });
   expect(await knownActive(system, token, { source: 'ours' })).toBe(true);
+});
+
+test('a step finds its tokens under the names that a profile of the operator has', async () => {
+  await using ci = await connectCi(system, 'ours');
+  await ci.start({ id: 'named' });
+  const grant = await ci.heard('named');
+  const code = `
+    const { OUR_ID_TOKEN, API_TOKEN, OUR_ID_TOKEN_REQUEST_URL: url, OUR_ID_TOKEN_REQUEST_TOKEN: token, ...rest } = process.env
+    fetch(url + '&audience=${API}', { headers: { authorization: 'Bearer ' + token } })
+      .then(({ status }) => console.log(status, OUR_ID_TOKEN === API_TOKEN, 'ACTIONS_ID_TOKEN_REQUEST_URL' in rest))`;
+
+  const result = await runMayfly(['exec', '--grant', '-', ...script(code)], { input: JSON.stringify(grant) });
+
+  expect(result).toMatchObject({ code: 0, stdout: '200 true false\n', stderr: '' });
 });
 
 test('issuer does not start with a policy or a profile that cannot work, and names every fault with its line', () => {

@@ -1,6 +1,6 @@
 import { type AgentConfig, readAgentConfig } from './agent-config.ts';
 import type { Surroundings } from './command.ts';
-import { type Grant, REQUEST_VARIABLES } from './grant.ts';
+import type { Grant } from './grant.ts';
 import { issuerAt } from './issuer.ts';
 import { readClaims } from './jwt-claims.ts';
 import { type KeptToken, keepFresh } from './keep-fresh.ts';
@@ -130,6 +130,6 @@ function withoutRequest(
   grant: Grant,
 ): NodeJS.ProcessEnv {
   const own = withoutGrant(env, grant);
-  const taken = new Set<string>(REQUEST_VARIABLES.flat().filter((name) => environment[name] !== own[name]));
+  const taken = new Set<string>(grant.requestNames.flat().filter((name) => environment[name] !== own[name]));
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !taken.has(name)));
 }

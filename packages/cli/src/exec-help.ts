@@ -36,8 +36,11 @@ Options (and the variable that can stand for one)
   --azure-audience AUDIENCE     the same for another audience (MAYFLY_AZURE_AUDIENCE)
 
 Variables that the command gets; one that is set otherwise already stays as it is, with a warning
-  NAME, NAME_FILE               each declared token, and the path of its file
-  MAYFLY_ID_TOKEN_REQUEST_URL, MAYFLY_ID_TOKEN_REQUEST_TOKEN, and the same two as
+  NAME, NAME_FILE               each declared token, and the path of its file; where the build declares one token,
+                                also under the name that the grant gives it (variables.token)
+  MAYFLY_ID_TOKEN_REQUEST_URL, MAYFLY_ID_TOKEN_REQUEST_TOKEN, and the same two under each name that the grant gives
+                                them (variables.request_url, variables.request_token: what the profile of the source
+                                says); where --grant is left out, or the grant names none, as
   ACTIONS_ID_TOKEN_REQUEST_URL, ACTIONS_ID_TOKEN_REQUEST_TOKEN and
   VELA_ID_TOKEN_REQUEST_URL, VELA_ID_TOKEN_REQUEST_TOKEN: the way to more tokens, by a relay of ours on 127.0.0.1,
                                 which masks each one before it hands it out; the request token of the grant stays

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
-import { checkTokenGrant } from '@mayfly/contracts/events';
+import { checkTokenGrant, type GrantVariables } from '@mayfly/contracts/events';
 import { CommandError } from './exit-codes.ts';
 
 /** The environment that a command runs in. */
@@ -14,14 +14,23 @@ export type Grant = {
   tokens: Readonly<Record<string, string>>;
   /** Environment variable → why its token was not issued. */
   refused: Readonly<Record<string, string>>;
+  /** The names of an address and its request token in the step's environment. */
+  requestNames: readonly RequestNames[];
+  /** More names of the token of a build that declares one. */
+  tokenNames: readonly string[];
 };
 
-/** Under which names an address and a request token are looked for, and offered to the step. */
-export const REQUEST_VARIABLES = [
-  ['MAYFLY_ID_TOKEN_REQUEST_URL', 'MAYFLY_ID_TOKEN_REQUEST_TOKEN'],
+type RequestNames = readonly [url: string, token: string];
+
+/** The pair that `mayfly token` finds in every step, whatever others the profile of its source names. */
+const OUR_NAMES = ['MAYFLY_ID_TOKEN_REQUEST_URL', 'MAYFLY_ID_TOKEN_REQUEST_TOKEN'] as const;
+
+/** Under which names an address and a request token are looked for, and offered where a grant does not say. */
+export const REQUEST_VARIABLES: readonly RequestNames[] = [
+  OUR_NAMES,
   ['ACTIONS_ID_TOKEN_REQUEST_URL', 'ACTIONS_ID_TOKEN_REQUEST_TOKEN'],
   ['VELA_ID_TOKEN_REQUEST_URL', 'VELA_ID_TOKEN_REQUEST_TOKEN'],
-] as const;
+];
 
 type Source = { file: string | undefined; env: Environment; stdin: NodeJS.ReadableStream; now: number };
 
@@ -41,7 +50,8 @@ export async function readGrant({ file, env, stdin, now }: Source): Promise<Gran
 function grantOf(env: Environment): Grant {
   for (const [urlName, tokenName] of REQUEST_VARIABLES) {
     const [requestUrl, requestToken] = [env[urlName], env[tokenName]];
-    if (requestUrl && requestToken) return { requestUrl, requestToken, tokens: {}, refused: {} };
+    if (requestUrl && requestToken)
+      return { requestUrl, requestToken, tokens: {}, refused: {}, ...namesIn(undefined) };
     if (requestUrl || requestToken) {
       const missing = requestUrl ? tokenName : urlName;
       throw new CommandError(
@@ -89,7 +99,17 @@ function parseGrant(json: string, now: number): Grant {
     refused: Object.fromEntries(
       Object.entries(data.id_token_errors ?? {}).map(([name, { error }]) => [name, error]),
     ),
+    ...namesIn(data.variables),
   };
+}
+
+function namesIn(variables: GrantVariables | undefined): Pick<Grant, 'requestNames' | 'tokenNames'> {
+  if (!variables) return { requestNames: REQUEST_VARIABLES, tokenNames: [] };
+  const pairs = variables.request_url.flatMap((url, at): RequestNames[] => {
+    const token = variables.request_token[at];
+    return token === undefined || url === OUR_NAMES[0] ? [] : [[url, token]];
+  });
+  return { requestNames: [OUR_NAMES, ...pairs], tokenNames: variables.token };
 }
 
 function parseJson(json: string): unknown {

@@ -52,8 +52,8 @@ export async function prepareStep(preparation: Preparation): Promise<Prepared> {
   const address = options.noRelay ? grant : await startRelay({ grant, mask, warn }, resources);
   book.add(address.requestToken);
   const offered: Environment = {
-    ...requestVariables(withoutGrant(env, grant), address, warn),
-    ...tokenVariables(tokens, files),
+    ...requestVariables(withoutGrant(env, grant), { ...grant, ...address }, warn),
+    ...tokenVariables(tokens, grant, files),
     ...cloudVariables(clouds, files),
     ...(options.noMask ? {} : await openSocket(files, book, resources)),
   };
@@ -103,13 +103,20 @@ async function openSocket(files: TokenFiles, book: SecretBook, resources: AsyncD
   return { [MASK_SOCKET_VARIABLE]: path };
 }
 
-function tokenVariables(tokens: StepToken[], files: TokenFiles): Environment {
+function tokenVariables(tokens: StepToken[], grant: Grant, files: TokenFiles): Environment {
   return Object.fromEntries(
     tokens.flatMap(({ name, token, isVariable }) => {
       const path = files.write(name, token);
-      return isVariable ? [[name, token] as const, [`${name}_FILE`, path] as const] : [];
+      const names = isVariable ? [name, ...otherNames(name, grant)] : [];
+      return names.flatMap((one) => [[one, token] as const, [`${one}_FILE`, path] as const]);
     }),
   );
+}
+
+/** Where a build declares several tokens, none of them is the one that its system's own name could mean. */
+function otherNames(name: string, { tokens, refused, tokenNames }: Grant): readonly string[] {
+  const isTheOne = Object.keys({ ...tokens, ...refused }).join() === name;
+  return isTheOne ? tokenNames : [];
 }
 
 function cloudVariables(clouds: Cloud[], files: TokenFiles): Environment {

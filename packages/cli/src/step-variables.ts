@@ -1,6 +1,7 @@
 import type { RequestAddress } from './exec-relay.ts';
-import { type Environment, REQUEST_VARIABLES } from './grant.ts';
+import { type Environment, type Grant, REQUEST_VARIABLES } from './grant.ts';
 
+type OfGrant = RequestAddress & Pick<Grant, 'requestNames'>;
 type Warn = (line: string) => void;
 
 /** What we would set for a step, and what it gets: where its own configuration says otherwise, that wins. */
@@ -18,8 +19,8 @@ export function stepEnvironment(
 }
 
 /** Gives the environment without the variables by which the grant came: a step is to ask where we say. */
-export function withoutGrant(own: Environment, grant: RequestAddress): Environment {
-  const names = REQUEST_VARIABLES.filter(
+export function withoutGrant(own: Environment, grant: OfGrant): Environment {
+  const names = [...REQUEST_VARIABLES, ...grant.requestNames].filter(
     ([url, token]) => own[url] === grant.requestUrl && own[token] === grant.requestToken,
   );
   const taken = new Set<string>(names.flat());
@@ -27,9 +28,13 @@ export function withoutGrant(own: Environment, grant: RequestAddress): Environme
 }
 
 /** Where to ask for further tokens, by every name that is free: one half of ours with another's would be wrong. */
-export function requestVariables(own: Environment, address: RequestAddress, warn: Warn): Environment {
+export function requestVariables(
+  own: Environment,
+  { requestNames, ...address }: OfGrant,
+  warn: Warn,
+): Environment {
   const offered: Record<string, string> = {};
-  for (const [url, token] of REQUEST_VARIABLES) {
+  for (const [url, token] of requestNames) {
     const set = [url, token].find((name) => own[name] !== undefined);
     if (set !== undefined) warn(keptAsItIs(set));
     else Object.assign(offered, { [url]: address.requestUrl, [token]: address.requestToken });

@@ -164,6 +164,20 @@ export const BuildFinal = Type.Object(
 );
 export type BuildFinal = Static<typeof BuildFinal>;
 
+const variableNames = (description: string) =>
+  Type.Array(VariableName, { maxItems: 8, description, examples: [['ACME_ID_TOKEN']] });
+
+/** Names that environment variables have on the runners of a source, by its profile. */
+export const GrantVariables = Type.Object(
+  {
+    request_url: variableNames('Of the address for more tokens.'),
+    request_token: variableNames('Of the request token, each beside the address of the same place.'),
+    token: variableNames('Of the token of a build that declares one, besides the name that it declares.'),
+  },
+  { description: 'Names that environment variables have on a runner, by the profile of the source.' },
+);
+export type GrantVariables = Static<typeof GrantVariables>;
+
 /** `tokens.<source>.<reply>` and the answer to `ci.<source>.grant`: a build's tokens, and the way to more. */
 export const TokenGrant = Type.Object(
   {
@@ -183,6 +197,7 @@ export const TokenGrant = Type.Object(
       ),
       id_token_request_url: Type.String({ description: 'Already holds a `?`: append `&audience=…`.' }),
       id_token_request_token: Type.String(),
+      variables: Type.Optional(GrantVariables),
       deadline: Type.Integer({ description: 'When the build ends at the latest, s since 1970.' }),
     }),
   },

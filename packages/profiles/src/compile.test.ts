@@ -132,6 +132,16 @@ test.each([
     ['    default:', "    Other: 'x'\n    default:"],
     /must not have Other/,
   ],
+  [
+    'an address without its request token',
+    ['variables: {}', 'variables: { request_url: [A_URL] }'],
+    /^mine.yaml:10: variables: must have as many request_url as request_token/,
+  ],
+  [
+    'one name for two variables',
+    ['variables: {}', 'variables: { request_url: [A], request_token: [A] }'],
+    /^mine.yaml:10: variables: A can stand for one thing only/,
+  ],
   ['no reply', ['reply: [value]', 'reply: []'], /^mine.yaml:11: reply/],
   ['no YAML', ['name: mine', 'name: [mine'], /^mine.yaml:\d+: /],
 ])('a profile with %s is refused, with the line', (_, [from, to], reason) => {

@@ -43,6 +43,11 @@ function compile(file: ProfileFile, report: Report): Profile {
   const optionalClaims = compileClaims(file.optional_claims ?? {}, 'optional_claims', report);
   checkNames(file, report);
   const { request_url = [], request_token = [], token = [] } = file.variables;
+  checkVariables(
+    [...request_url, ...request_token, ...token],
+    request_url.length - request_token.length,
+    report,
+  );
   return {
     name: file.name,
     subject: compileSubject(file.subject, report),
@@ -55,6 +60,13 @@ function compile(file: ProfileFile, report: Report): Profile {
     variables: { requestUrl: request_url, requestToken: request_token, token },
     reply: file.reply,
   };
+}
+
+/** An address and its request token have one place in their lists: half of a pair would be of no use. */
+function checkVariables(names: string[], unpaired: number, report: Report): void {
+  if (unpaired !== 0) report(['variables'], 'must have as many request_url as request_token');
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) report(['variables'], `${twice} can stand for one thing only`);
 }
 
 function checkNames({ claims, optional_claims = {}, fork_claim }: ProfileFile, report: Report): void {

@@ -1,7 +1,13 @@
 import { type KeyObject, randomUUID } from 'node:crypto';
 import { deriveRequestToken } from '@mayfly/contracts/build-reference';
 import { ServiceError } from '@mayfly/contracts/errors';
-import { type AdmittedBuild, checkGrantRequest, type TokenGrant } from '@mayfly/contracts/events';
+import {
+  type AdmittedBuild,
+  checkGrantRequest,
+  type GrantVariables,
+  type TokenGrant,
+} from '@mayfly/contracts/events';
+import type { Profile } from '@mayfly/profiles/profile';
 import { findRunning, type Issued, type Issuer, issueToken, type Running } from './issue.ts';
 
 /** What granting needs beside issuing: the address for more tokens, and the key of request tokens. */
@@ -25,6 +31,7 @@ export async function grantTokens(running: Running, granter: Granter): Promise<G
   );
   const issued = results.flatMap(([name, result]) => ('token' in result ? [[name, result] as const] : []));
   const refused = results.filter(([, result]) => !('token' in result));
+  const profile = granter.sources.get(source)?.profile;
   const reference = { source, id: build.build.id, attempt };
   const grant: TokenGrant = {
     specversion: '1.0',
@@ -40,6 +47,7 @@ export async function grantTokens(running: Running, granter: Granter): Promise<G
       ...(issued.length > 0 ? { expires_at: Math.min(...issued.map(([, { expiresAt }]) => expiresAt)) } : {}),
       id_token_request_url: granter.requestUrl,
       id_token_request_token: deriveRequestToken(reference, digest, granter.requestTokenKey),
+      ...(profile && { variables: namesFor(profile) }),
       deadline: Math.floor(deadline / 1000),
     },
   };
@@ -52,6 +60,10 @@ export async function regrant(source: string, request: unknown, granter: Granter
   const running = await findRunning({ source, id, attempt }, granter);
   if (!running) throw new ServiceError('not_found', 'no such build runs');
   return await grantTokens(running, granter);
+}
+
+function namesFor({ variables: { requestUrl, requestToken, token } }: Profile): GrantVariables {
+  return { request_url: [...requestUrl], request_token: [...requestToken], token: [...token] };
 }
 
 type Refused = NonNullable<TokenGrant['data']['id_token_errors']>;
