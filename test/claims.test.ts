@@ -1,5 +1,7 @@
 import type { Build } from '@mayfly/contracts/build';
+import { writeBuildReference } from '@mayfly/contracts/build-reference';
 import type { TokenGrant } from '@mayfly/contracts/events';
+import { Redis } from 'ioredis';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Ci, connectCi } from './ci.ts';
@@ -175,6 +177,36 @@ test('several audiences stand in one token where the profile allows it, and nowh
   const acme = await run('acme', 'several', {}, declared);
   expect(acme.data.id_token_errors?.['BOTH']?.error).toBe('invalid_target');
   expect(decodeJwt(acme.data.id_tokens['ONE'] as string).aud).toBe(API);
+});
+
+test('a build has a thousand tokens where policy does not say how many', async () => {
+  const grant = await run('acme', 'thousand');
+  const password = system.secret('redis-operator');
+  const redis = new Redis(system.redisUrl, { username: 'operator', password });
+  const key = `issued:${writeBuildReference({ source: 'acme', id: 'thousand', attempt: 1 })}`;
+  const counted = await redis.get(key);
+  await redis.set(key, '999', 'KEEPTTL');
+
+  const statuses = [await ask(grant, {}), await ask(grant, {})].map(({ status }) => status);
+
+  const left = await redis.pttl(key);
+  redis.disconnect();
+  expect([counted, ...statuses]).toEqual(['1', 200, 403]);
+  expect(left).toBeGreaterThan(3_000_000);
+});
+
+test('a list of one audience is a list where the profile keeps the form that was asked for', async () => {
+  const lab = await run('lab', 'listed', {
+    ...{ pipeline: { id: '574' }, job: { id: '302' }, actor: { id: '42', login: 'octocat' } },
+    repository: { id: '22', name: 'my-group/my-project' },
+  });
+
+  const bodies = [{ audience: [API] }, { audience: API }];
+  const answers = await Promise.all(
+    bodies.map((body) => post(lab, JSON.stringify(body), 'application/json')),
+  );
+
+  expect(answers.map((answer) => claimsOf(answer).aud)).toEqual([[API], API]);
 });
 
 test('a build has as many tokens as policy says over all replicas, however they are asked for, and a refusal costs none', async () => {

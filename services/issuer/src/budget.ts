@@ -14,7 +14,8 @@ export function budget(redis: Redis): Budget {
     async take(life, expiresAt) {
       const key = `issued:${writeBuildReference(life)}`;
       try {
-        const [count] = await Promise.all([redis.incr(key), redis.pexpireat(key, expiresAt)]);
+        // One round trip, for both leave in one turn; after the first token `NX` makes the second write nothing.
+        const [count] = await Promise.all([redis.incr(key), redis.pexpireat(key, expiresAt, 'NX')]);
         return count - 1;
       } catch (cause) {
         throw new ServiceError('temporarily_unavailable', 'the tokens of the build cannot be counted', {

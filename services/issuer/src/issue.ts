@@ -59,8 +59,7 @@ export async function issueToken({ build, stream }: Running, wish: Wish, issuer:
   const request = { ...wish, now: Math.floor(issuer.now() / 1000), jti, skewSeconds: SKEW_SECONDS };
   const toSign = decide(source.policy, source.profile, build, request);
   await issuer.names.confirm(name, namesOf(source.watched, build));
-  if (source.policy.max_tokens !== undefined)
-    checkBudget(source.policy, await issuer.budget.take(life, build.deadline));
+  checkBudget(source.policy, await issuer.budget.take(life, build.deadline));
   const status_list = statusReference(issuerUrl(issuer.baseUrl, name), Date.parse(stream), seq);
   const token = await issuer.signer.sign({
     ...toSign,
