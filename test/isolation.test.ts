@@ -68,8 +68,11 @@ test('a request token gets tokens of its own source only, whatever it is told', 
   await acme.start({ id: 'asks' });
   const grant = await acme.heard('asks');
 
-  const { body } = await requestToken(system, grant, 'audience=https%3A%2F%2Fapi.example.com&source=other');
+  const audience = 'audience=https%3A%2F%2Fapi.example.com';
+  const told = await requestToken(system, grant, `${audience}&source=other`);
+  const { body } = await requestToken(system, grant, audience);
 
+  expect(told.status).toBe(400);
   expect(await knownActive(system, body['value'] as string)).toBe(true);
   expect(await knownActive(system, body['value'] as string, { source: 'other' })).toBe(false);
 });

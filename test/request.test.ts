@@ -35,6 +35,32 @@ test('the address in a grant holds a question mark, so that clients which append
 });
 
 test.for([
+  ['as clients written for GitHub append it', '&', 'GET'],
+  ['as clients written for Vela append it', '?', 'GET'],
+  ['as clients written for Vela append it, by POST', '?', 'POST'],
+] as const)('the audience is read %s', async ([, sign, method]) => {
+  const { id_token_request_url: url, id_token_request_token: token } = grant.data;
+
+  const answer = await fetch(`${url}${sign}audience=sts.amazonaws.com`, {
+    method,
+    headers: { authorization: `Bearer ${token}` },
+  });
+
+  const { value } = (await answer.json()) as { value: string };
+  expect([answer.status, decodeJwt(value).aud]).toEqual([200, 'sts.amazonaws.com']);
+});
+
+test.for([
+  ['what nobody may ask for', 'lifetme=600', 'lifetme cannot be asked for; allowed: audience, lifetime'],
+  ['two lifetimes', 'lifetime=60&lifetime=600', 'lifetime is given more than once'],
+] as const)('a request for %s is answered 400, which names it', async ([, asked, named]) => {
+  const { status, body } = await requestToken(system, grant, `${AUDIENCE}&${asked}`);
+
+  expect([status, body['error']]).toEqual([400, 'invalid_request']);
+  expect(body['error_description']).toContain(named);
+});
+
+test.for([
   ['no request token', ''],
   ['one that is none', 'mfr_x'],
   ['one of a build that never was', 'mfr_YWNtZS8xL25vbmU_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'],

@@ -24,6 +24,22 @@ test('a token that the command fetches itself is masked before the command has i
   expect(stdout).toMatch(/^200 \*\*\* \*\*\*=*\n$/);
 });
 
+test('a client written for Vela, which appends ?audience= to the address, gets its token too', async () => {
+  await using issuer = await startStandInIssuer();
+  const code = `
+    const { VELA_ID_TOKEN_REQUEST_URL: url, VELA_ID_TOKEN_REQUEST_TOKEN: token } = process.env
+    const ask = (method) => fetch(url + '?audience=artifactory', { method, headers: { authorization: 'Bearer ' + token } })
+    Promise.all([ask('GET'), ask('POST')]).then((all) => console.log(all.map(({ status }) => status).join()))`;
+
+  const { stdout } = await runMayfly(['exec', ...script(code)], { env: given(issuer) });
+
+  expect(stdout).toBe('200,200\n');
+  expect(issuer.asked.map(({ searchParams }) => searchParams.get('audience'))).toEqual([
+    'artifactory',
+    'artifactory',
+  ]);
+});
+
 test('the request token of the grant is in no variable of the command, and what stands there is worth nothing elsewhere', async () => {
   await using issuer = await startStandInIssuer();
   const { requestUrl, requestToken } = issuer;

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { readRequestToken } from '@mayfly/contracts/build-reference';
+import { withOneQuery } from '@mayfly/contracts/request-url';
 import type { Grant } from './grant.ts';
 
 /** Where a step asks for further tokens, and with what. */
@@ -85,7 +86,7 @@ async function relay(
 /** Tokens and the report of a leak; the step says with which audience and so on. */
 function targetOf({ method = '', url = '' }: IncomingMessage, requestUrl: string): URL | undefined {
   const target = new URL(requestUrl);
-  const asked = new URL(url, 'http://relay.invalid');
+  const asked = new URL(withOneQuery(url), 'http://relay.invalid');
   const leak = target.pathname.replace(/[^/]*$/, 'leak');
   const isToken = asked.pathname === target.pathname && (method === 'GET' || method === 'POST');
   if (!isToken && !(asked.pathname === leak && method === 'POST')) return undefined;

@@ -28,7 +28,7 @@ export const TokenWish = {
   ),
 };
 
-const wish = Type.Partial(Type.Object(TokenWish));
+const wish = Type.Partial(Type.Object(TokenWish, { additionalProperties: false }));
 
 const Token = Type.Object(
   {
@@ -46,7 +46,8 @@ export const ISSUER_ROUTES: readonly Route[] = [
   {
     methods: ['get'],
     path: '/token',
-    summary: 'Gets an ID token for the running build whose request token is shown.',
+    summary:
+      'Gets an ID token for the running build whose request token is shown. Everything may be asked for once, lists apart; anything else but api-version, which means nothing, is refused.',
     proof: 'request token',
     query: TokenWish,
     answer: { status: 200, description: 'The ID token.', content: { 'application/json': Token } },

@@ -20,10 +20,14 @@ export const RETRY_AFTER_SECONDS = 1;
 /** How long a client may take to send its headers, and how often that is looked at, ms. */
 const SLOW_CLIENTS = { headersTimeout: 3000, connectionsCheckingInterval: 1000 };
 
-/** Takes a logger and the listener's settings; gives an HTTP server that answers errors in the shape of RFC 6749 §5.2. */
+/**
+ * Takes a logger, the listener's settings, and how the target of a request is read where that is not as it stands; gives
+ * an HTTP server that answers errors in the shape of RFC 6749 §5.2.
+ */
 export function createHttp(
   log: Logger,
   { TLS_CERT_FILE, TLS_KEY_FILE, TRUSTED_PROXIES }: Listener = {},
+  readTarget: (target: string) => string = (target) => target,
 ): FastifyInstance {
   if ((TLS_CERT_FILE === undefined) !== (TLS_KEY_FILE === undefined)) {
     throw new TypeError('settings: TLS_CERT_FILE and TLS_KEY_FILE go together');
@@ -40,6 +44,7 @@ export function createHttp(
     connectionTimeout: 20_000,
     keepAliveTimeout: 30_000,
     forceCloseConnections: 'idle',
+    rewriteUrl: ({ url = '/' }) => readTarget(url),
     routerOptions: { maxParamLength: 512 },
     // Node looks for clients that are too slow every 30 s unless told.
     http: SLOW_CLIENTS,

@@ -1,3 +1,4 @@
+import { withOneQuery } from '@mayfly/contracts/request-url';
 import { ISSUER_ROUTES, TokenWish } from '@mayfly/contracts/schema-routes-issuer';
 import { createHttp } from '@mayfly/service-kit/http';
 import type { Logger } from 'pino';
@@ -47,4 +48,52 @@ test.each<[object, string]>([
   expect(() => wishOf({ query, body: undefined })).toThrow(
     expect.objectContaining({ code: 'invalid_request' }),
   );
+});
+
+test.each<[object, object | undefined, string]>([
+  [{ lifetime: ['60', '600'] }, undefined, 'lifetime is given more than once'],
+  [{ subject_claim: ['a', 'b'] }, undefined, 'subject_claim is given more than once'],
+  [{ audience: 'a' }, { audience: 'b' }, 'audience is given more than once'],
+  [{ lifetme: '600' }, undefined, 'lifetme cannot be asked for; allowed: audience, lifetime, subject_claim,'],
+  [{}, { claim: ['task'] }, 'claim cannot be asked for'],
+  [{ ['a'.repeat(40)]: '' }, undefined, 'what the request names cannot be asked for'],
+  [{}, ['audience'], 'the body must be an object'],
+])('%j with the body %j is refused, naming what is wrong', (query, body, message) => {
+  expect(() => wishOf({ query, body })).toThrow(
+    expect.objectContaining({ code: 'invalid_request', message: expect.stringContaining(message) }),
+  );
+});
+
+test.each<[string, object, object | undefined, object]>([
+  [
+    "GitHub's, with a version of its own",
+    { 'api-version': ['1', '2.0'], audience: 'a' },
+    undefined,
+    { audience: 'a' },
+  ],
+  ["Vela's", { 'api-version': '1', audience: ['a', 'b'] }, undefined, { audience: ['a', 'b'] }],
+  [
+    "Buildkite's",
+    { 'api-version': '1' },
+    { audience: 'a', lifetime: 600, claims: ['build_id'], subject_claim: 'job_id', aws_session_tags: ['x'] },
+    {
+      audience: 'a',
+      lifetimeSeconds: 600,
+      optionalClaims: ['build_id'],
+      subjectClaim: 'job_id',
+      awsSessionTags: ['x'],
+    },
+  ],
+  ['a list of one', {}, { audience: ['a'] }, { audience: ['a'] }],
+])('the request of a client is read: %s', (_, query, body, wish) => {
+  expect(wishOf({ query, body })).toEqual(wish);
+});
+
+test.each([
+  ['/token?api-version=1?audience=a', '/token?api-version=1&audience=a'],
+  ['/token?api-version=1&audience=a?b', '/token?api-version=1&audience=a?b'],
+  ['/token?audience=a?b', '/token?audience=a?b'],
+  ['/token?api-version=1', '/token?api-version=1'],
+])('the target %s is read as %s', (target, read) => {
+  expect(withOneQuery(target)).toBe(read);
 });

@@ -1,6 +1,7 @@
 import { type KeyObject, randomUUID } from 'node:crypto';
 import { buildReader } from '@mayfly/build-store/reader';
 import { POLICY_DEFAULTS } from '@mayfly/contracts/policy';
+import { REQUEST_QUERY, withOneQuery } from '@mayfly/contracts/request-url';
 import { watchedNames } from '@mayfly/profiles/names';
 import { policyFaults } from '@mayfly/profiles/policy-faults';
 import type { Profile } from '@mayfly/profiles/profile';
@@ -76,15 +77,14 @@ await run(
       ...{ sources, baseUrl },
       now: Date.now,
       newId: randomUUID,
-      // Clients written for GitHub append `&audience=…`, so that the address has to hold a `?` already.
-      requestUrl: `${requestUrl}/token?api-version=1`,
+      requestUrl: `${requestUrl}/token?${REQUEST_QUERY}`,
       requestTokenKey: requestTokenKeys[0] as KeyObject,
     };
     const edge = { bus, granter, issueLog: tokenLog };
     answerGrants(edge, sources.keys(), resources, log);
     answerNameCommands(bus.nats, { ...names, log }, resources);
 
-    const http = createHttp(log, config);
+    const http = createHttp(log, config, withOneQuery);
     const reportLeak = leakReporter(bus.nats);
     await issuerRoutes(http, { granter, requestTokenKeys, authenticate, reportLeak, log: tokenLog });
     resources.defer(() => http.close());
