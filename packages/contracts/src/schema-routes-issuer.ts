@@ -28,7 +28,7 @@ export const TokenWish = {
   ),
 };
 
-const wish = Type.Partial(Type.Object(TokenWish, { additionalProperties: false }));
+const wish = Type.Partial(Type.Object(TokenWish), { additionalProperties: false });
 
 const Token = Type.Object(
   {
