@@ -8,11 +8,14 @@ const isContainers = process.env['MAYFLY_TEST_ENGINE'] === 'containers';
  */
 const ON_PROCESSES_ONLY = [
   ...['attack', 'backlog', 'clock', 'disk', 'exec', 'frozen', 'gitlab', 'concourse', 'guides', 'histories'],
-  ...['interop', 'keys-*', 'n8n', 'profiles-schema', 'proxy', 'rebuild', 'recovery', 'runner-client', 'sdk'],
+  ...['interop', 'keys-*', 'n8n', 'profiles-schema', 'proxy', 'publisher-limits', 'rebuild', 'recovery'],
+  ...['runner-client', 'sdk'],
 ].map((name) => `${name}.test.ts`);
 
 /** Faults that take their time: `npm run test:full`. */
-const FULL_ONLY = ['backlog', 'clock', 'disk', 'frozen', 'recovery'].map((name) => `${name}.test.ts`);
+const FULL_ONLY = ['backlog', 'clock', 'disk', 'frozen', 'publisher-limits', 'recovery'].map(
+  (name) => `${name}.test.ts`,
+);
 
 /** Those that hold latencies to a limit have the machine to themselves. */
 const MEASURING = ['chaos', 'introspect', 'keys-revoke'].map((name) => `${name}.test.ts`);
