@@ -2,7 +2,7 @@ import { type LifeReader, runningLife } from '@mayfly/build-store/life-reader';
 import { type BuildReference, readBuildReference } from '@mayfly/contracts/build-reference';
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { KeySets } from './key-sets.ts';
-import type { IdTokenClaims, TokenReader } from './token.ts';
+import type { Budget, IdTokenClaims, TokenReader } from './token.ts';
 
 /** What it takes to say whether a token is active: the issuer's keys, who reads its tokens, and the builds with the time. */
 export type Judge = {
@@ -24,18 +24,19 @@ export type Judgement =
 /**
  * Says whether `token` is active for whoever takes these audiences: signed by this issuer, meant for one of them, within
  * its times, and of a build that runs now. All tokens with a good signature take the same path. Throws
- * `temporarily_unavailable` where the keys or the state of builds are not known.
+ * `temporarily_unavailable` where the keys or the state of builds are not known, `slow_down` where the budget is spent.
  */
 export async function judge(
   token: string,
   isAudience: (audience: string) => boolean,
   { source, issuer, keySets, readToken, builds }: Judge,
+  budget?: Budget,
 ): Promise<Judgement> {
   const keySet = keySets.get(source);
   if (!keySet || !keySets.isConfirmed(source)) {
     throw new ServiceError('temporarily_unavailable', 'the signing keys are not known just now');
   }
-  const read = await readToken(token, issuer, keySet);
+  const read = await readToken(token, issuer, keySet, budget);
   if (typeof read === 'string') return { active: false, isOurs: false };
 
   const { claims } = read;

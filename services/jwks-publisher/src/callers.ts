@@ -4,20 +4,22 @@ import { clientNetwork } from './client-network.ts';
 import type { Authenticate, RelyingParty } from './credentials.ts';
 import { limiter } from './limiter.ts';
 import type { Metrics } from './metrics.ts';
+import type { Budget } from './token.ts';
+
+/** A relying party that asks, and how much work its questions may make for nothing. */
+export type Caller = RelyingParty & { budget: Budget };
 
 /** Who may ask what is not public, and how much work may be made for nothing. */
 export type Callers = {
   /** Refuses a request without good credentials, before its body is read. */
   authenticate(request: FastifyRequest, reply: FastifyReply): Promise<void>;
-  /** The relying party that an authenticated request is from. Throws `slow_down` where it has shown too much rubbish. */
-  callerOf(request: FastifyRequest): RelyingParty;
-  /** Notes that the request showed a token that nobody here signed. */
-  noteForgery(request: FastifyRequest): void;
+  /** The relying party that an authenticated request is from. */
+  callerOf(request: FastifyRequest): Caller;
 };
 
 /** Bad credentials a network may show at once and a second; a good one next to them is never refused. */
 const BAD_CREDENTIALS = { burst: 100, perSecond: 20 };
-/** Tokens of no signature of ours that a relying party may show from one network, at once and a second. */
+/** Tokens with a signature that was checked and is not ours, that a relying party may show from one network, likewise. */
 const FORGERIES = { burst: 2000, perSecond: 200 };
 
 /** Takes the check of credentials, and what counts the callers; gives who is who. */
@@ -26,7 +28,14 @@ export function callers(check: Authenticate, metrics: Pick<Metrics, 'callers'>):
   const clock = () => performance.now();
   const badCredentials = limiter(BAD_CREDENTIALS.burst, BAD_CREDENTIALS.perSecond, clock);
   const forgeries = limiter(FORGERIES.burst, FORGERIES.perSecond, clock);
-  const placeOf = (request: FastifyRequest) => `${known.get(request)?.name} ${clientNetwork(request.ip)}`;
+  const budgetOf = (place: string): Budget => ({
+    hasLeft() {
+      const hasLeft = forgeries.hasLeft(place);
+      if (!hasLeft) metrics.callers('forging');
+      return hasLeft;
+    },
+    spend: () => forgeries.count(place),
+  });
   return {
     async authenticate(request) {
       const party = check(request.headers.authorization);
@@ -45,10 +54,7 @@ export function callers(check: Authenticate, metrics: Pick<Metrics, 'callers'>):
     callerOf(request) {
       const party = known.get(request);
       if (!party) throw new ServiceError('invalid_client', 'the caller is not a known relying party');
-      if (forgeries.hasLeft(placeOf(request))) return party;
-      metrics.callers('forging');
-      throw new ServiceError('slow_down', 'too many forged tokens');
+      return { ...party, budget: budgetOf(`${party.name} ${clientNetwork(request.ip)}`) };
     },
-    noteForgery: (request) => forgeries.count(placeOf(request)),
   };
 }

@@ -46,7 +46,6 @@ async function answer(
   try {
     const caller = callers.callerOf(request);
     const { active, isOurs } = await introspect(questionOf(request), caller, introspector, introspector.once);
-    if (!isOurs) callers.noteForgery(request);
     metrics.introspections(active ? 'active' : isOurs ? 'inactive' : 'not_ours');
     return active;
   } catch (error) {

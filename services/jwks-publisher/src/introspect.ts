@@ -1,5 +1,5 @@
 import { type Judge, judge, type RunningBuild } from './active.ts';
-import type { RelyingParty } from './credentials.ts';
+import type { Caller } from './callers.ts';
 import type { OnceStore } from './once.ts';
 
 /** A question about a token (RFC 7662 §2.1), and whether this is the one time that it may be used. */
@@ -14,11 +14,11 @@ export type Introspection = { active: Record<string, unknown> | undefined; isOur
  */
 export async function introspect(
   { token, isOneTime }: Question,
-  { audiences }: RelyingParty,
+  { audiences, budget }: Caller,
   judged: Judge,
   once: OnceStore,
 ): Promise<Introspection> {
-  const judgement = await judge(token, (audience) => audiences.has(audience), judged);
+  const judgement = await judge(token, (audience) => audiences.has(audience), judged, budget);
   if (!judgement.active) return { active: undefined, isOurs: judgement.isOurs };
   const { claims, build } = judgement;
   if (isOneTime && !(await once.consume(judged.source, claims))) return { active: undefined, isOurs: true };

@@ -70,6 +70,27 @@ test('what becomes of each token is counted', async () => {
   expect(counted).toEqual(['good', 'remembered', 'forged', 'unknown_key', 'shapeless']);
 });
 
+test('a budget that is spent on forgeries keeps no known token from being read, nor rubbish from being refused', async () => {
+  const issuer = await testIssuer();
+  const keySet = await served(issuer.keySet);
+  const read = tokenReader(10);
+  const stranger = await (await testIssuer()).sign();
+  const [known, fresh] = [await issuer.sign(), await issuer.sign({ sub: 'repo:2' })];
+  let left = 3;
+  const budget = { hasLeft: () => left > 0, spend: () => void left-- };
+  const show = (token: string) => read(token, ISSUER, keySet, budget).catch(({ code }) => code as string);
+  await show(known);
+
+  for (const expected of ['forged', 'forged', 'forged', 'slow_down']) {
+    expect(await show(stranger)).toBe(expected);
+  }
+  expect(await show(known)).toMatchObject({ claims: plainClaims() });
+  expect(await show(await issuer.sign({}, { kid: 'k2' }))).toBe('unknown_key');
+  expect(await show(fresh)).toBe('slow_down');
+  left = 1;
+  expect(await show(fresh)).toMatchObject({ claims: { sub: 'repo:2' } });
+});
+
 test('only so many are remembered, the latest of them', async () => {
   const issuer = await testIssuer();
   const keySet = await served(issuer.keySet);

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { recent } from '@mayfly/build-store/recent';
 import { isCanonicalJws } from '@mayfly/contracts/compact-jws';
+import { ServiceError } from '@mayfly/contracts/errors';
 import { hasOnlySignature } from '@mayfly/contracts/low-s';
 import { compactVerify, type JWTPayload } from 'jose';
 import type { ServedKeySet } from './key-sets.ts';
@@ -12,8 +13,19 @@ export type IdTokenClaims = JWTPayload & { exp: number; nbf: number; iat: number
 /** What a token is: its claims, or how it failed: `forged` after work on a key, the others before any. */
 export type ReadToken = { claims: IdTokenClaims } | 'shapeless' | 'unknown_key' | 'forged';
 
-/** Reads an ID token of `issuer` with the keys of its key set. */
-export type TokenReader = (token: string, issuer: string, keySet: ServedKeySet) => Promise<ReadToken>;
+/** How much more work on signatures a caller may have made for nothing. */
+export type Budget = { hasLeft(): boolean; spend(): void };
+
+/**
+ * Reads an ID token of `issuer` with the keys of its key set. Throws `slow_down` where it would take work on a key and the
+ * budget has nothing left: tokens that are known, and those that are refused before any work, are read all the same.
+ */
+export type TokenReader = (
+  token: string,
+  issuer: string,
+  keySet: ServedKeySet,
+  budget?: Budget,
+) => Promise<ReadToken>;
 
 const MAX_HEADER_BYTES = 512;
 
@@ -25,14 +37,15 @@ const MAX_HEADER_BYTES = 512;
 export function tokenReader(remembered: number, count: Metrics['tokens'] = () => undefined): TokenReader {
   type Seen = { claims: IdTokenClaims; keySet: ServedKeySet };
   const known = recent<Seen>(remembered);
-  return async (token, issuer, keySet) => {
+  return async (token, issuer, keySet, budget) => {
     const digest = hash('sha256', token, 'base64');
     const seen = known.get(digest);
     if (seen?.keySet === keySet) {
       count('remembered');
       return { claims: seen.claims };
     }
-    const read = await readToken(token, issuer, keySet);
+    const read = await readToken(token, issuer, keySet, budget);
+    if (read === 'forged') budget?.spend();
     count(typeof read === 'string' ? read : 'good');
     if (typeof read === 'object') known.set(digest, { claims: read.claims, keySet });
     return read;
@@ -43,13 +56,14 @@ export function tokenReader(remembered: number, count: Metrics['tokens'] = () =>
  * What is cheap comes first: length, alphabet and canonical form, the header's size and members, its `typ` and `alg`, a
  * known `kid`, the lower S; only then the signature, with the one algorithm of that key.
  */
-async function readToken(token: string, issuer: string, keySet: ServedKeySet): Promise<ReadToken> {
+async function readToken(...[token, issuer, keySet, budget]: Parameters<TokenReader>): Promise<ReadToken> {
   if (!isCanonicalJws(token)) return 'shapeless';
   const header = readHeader(token.slice(0, token.indexOf('.')));
   if (!header) return 'shapeless';
   const signingKey = keySet.keys.get(header.kid);
   if (!signingKey) return 'unknown_key';
   if (signingKey.alg !== header.alg || !hasOnlySignature(token, signingKey.alg)) return 'shapeless';
+  if (budget && !budget.hasLeft()) throw new ServiceError('slow_down', 'too many forged tokens');
   try {
     const { payload } = await compactVerify(token, signingKey.key, { algorithms: [signingKey.alg] });
     const claims: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
