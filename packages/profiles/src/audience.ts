@@ -25,6 +25,18 @@ export function audiencesFor(policy: SourcePolicy, build: Build): string[] {
   return [...new Set([...policy.audiences, ...own.flatMap(([, audiences]) => audiences)])];
 }
 
+/** Says whether text can be an audience: 1 to 255 characters without spaces. */
+export function isAudience(text: string): boolean {
+  return /^[^\s\p{Cc}]+$/u.test(text) && text.length <= LONGEST_AUDIENCE && text.isWellFormed();
+}
+
+/** Takes text that was put together; gives it if it is an audience. Throws a ServiceError (`invalid_target`) if not. */
+export function checkedAudience(text: string): string {
+  if (!isAudience(text))
+    throw new ServiceError('invalid_target', 'audience must be 1 to 255 characters without spaces');
+  return text;
+}
+
 /** Takes a source's policy, a build and an audience, expanded; says whether the build may ask for it. */
 export function allowedAudience(policy: SourcePolicy, build: Build, audience: string): boolean {
   return audiencesFor(policy, build).some((pattern) => matches(pattern, audience));
@@ -44,9 +56,7 @@ export function expandAudience(text: string, build: Build): string {
       throw new ServiceError('invalid_target', `audience names ${name}, which the build lacks`);
     return value;
   });
-  if (!/^[^\s\p{Cc}]+$/u.test(expanded) || expanded.length > LONGEST_AUDIENCE || !expanded.isWellFormed())
-    throw new ServiceError('invalid_target', 'audience must be 1 to 255 characters without spaces');
-  return expanded;
+  return checkedAudience(expanded);
 }
 
 function variable({ variables }: Build, name: string): string | undefined {

@@ -109,13 +109,12 @@ function typesOf(path: string, many: boolean, at: Place, report: Report): readon
 
 function hasType(value: unknown, type: ClaimType): boolean {
   if (type === 'integer') return Number.isSafeInteger(value);
-  if (type === 'list') return Array.isArray(value) && !JSON.stringify(value).includes('null');
-  if (type === 'object')
-    return (
-      typeof value === 'object' &&
-      value !== null &&
-      !Array.isArray(value) &&
-      !JSON.stringify(value).includes('null')
-    );
+  if (type === 'list') return Array.isArray(value) && !holdsNull(value);
+  if (type === 'object') return typeof value === 'object' && !Array.isArray(value) && !holdsNull(value);
   return typeof value === type;
+}
+
+function holdsNull(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return value === null;
+  return Object.values(value).some(holdsNull);
 }

@@ -13,12 +13,14 @@ const LONGEST_SUBJECT_BYTES = 255;
 /** Takes the subject section of a profile; gives its alternates, with every fault reported. */
 export function compileSubject(file: ProfileFile['subject'], report: Report): Profile['subject'] {
   const { separator, requestable = [], default: fallback = 'default' } = file;
+  const strict = file.escape === 'strict';
   const alternates = new Map(
     Object.entries(file.alternates).map(([name, entry]) => [
       name,
       compileAlternate(name, entry, separator, report),
     ]),
   );
+  for (const form of [...alternates.values()].flat()) reportForm(form, strict, report);
   if (!alternates.has(fallback)) report(['subject', 'default'], `${fallback} is no alternate`);
   for (const name of requestable)
     if (!alternates.has(name)) report(['subject', 'requestable'], `${name} is no alternate`);
@@ -32,7 +34,7 @@ export function compileSubject(file: ProfileFile['subject'], report: Report): Pr
   }
   return {
     separator,
-    strict: file.escape === 'strict',
+    strict,
     maxBytes: file.max_bytes ?? LONGEST_SUBJECT_BYTES,
     default: fallback,
     requestable,
@@ -64,6 +66,16 @@ function compileForm({ when, template }: FormEntry, separator: string, at: Place
     report(at, 'a subject neither begins nor ends with its separator');
   const components = split(groups[0] ?? [], separator).map((pieces) => compileComponent(pieces, at, report));
   return { at, when: Object.entries(when ?? {}), components };
+}
+
+/** What fixed text may hold is what `escape: strict` leaves of a value; and a subject is not only what users choose. */
+function reportForm({ at, components }: Form, strict: boolean, report: Report): void {
+  const pieces = components.flatMap((component) => component.pieces);
+  const text = pieces.flatMap((piece) => ('text' in piece ? [piece.text] : [])).join('');
+  if (strict && /[^A-Za-z0-9._~@:/+-]/.test(text)) report(at, 'has text that `escape: strict` forbids');
+  const certain = pieces.some((piece) => 'path' in piece && !piece.optional && isTrustedPath(piece.path));
+  if (!certain && pieces.some((piece) => 'path' in piece))
+    report(at, 'is made of nothing but what users control, so that anyone could have it');
 }
 
 function split(pieces: readonly Piece[], separator: string): Piece[][] {
@@ -129,5 +141,9 @@ function fixedText({ pieces }: SubjectComponent): string | undefined {
 
 function isTrusted({ components }: Form): boolean {
   const paths = pathsOf(components.map(({ pieces }) => pieces));
-  return paths.every((path) => FIELDS.get(path)?.trust === 'trusted');
+  return paths.every(isTrustedPath);
+}
+
+function isTrustedPath(path: string): boolean {
+  return FIELDS.get(path)?.trust === 'trusted';
 }

@@ -33,6 +33,11 @@ test('a copy of a profile that ships, changed, is a profile', () => {
   expect(faultsOf(good)).toEqual([]);
 });
 
+/** Aliases of aliases: a line to write, a million of values to hold. */
+const bomb = `{ a: &a [0,0,0,0,0,0,0,0,0,0], ${['b', 'c', 'd', 'e', 'f']
+  .map((name, index) => `${name}: &${name} [${Array(10).fill(`*${'abcde'[index]}`).join(', ')}]`)
+  .join(', ')} }`;
+
 test.each([
   [
     'a field that no build has',
@@ -140,9 +145,74 @@ test.each([
   [
     'one name for two variables',
     ['variables: {}', 'variables: { request_url: [A], request_token: [A] }'],
-    /^mine.yaml:10: variables: A can stand for one thing only/,
+    /^mine.yaml:\d+: variables.request_token.0: A can hold one thing only/,
   ],
   ['no reply', ['reply: [value]', 'reply: []'], /^mine.yaml:11: reply/],
+  ['a reply whose token another field hides', ['[value]', '[value, expires_at]'], /^mine.yaml:11: reply.1: /],
+  [
+    'one field of the reply named twice',
+    ['[value]', '[value, value]'],
+    /^mine.yaml:11: reply.1: value has been/,
+  ],
+  [
+    'one variable for the address and the token',
+    ['{}', '\n  request_url: [ID_TOKEN]\n  token: [ID_TOKEN]'],
+    /^mine.yaml:12: variables.token.0: ID_TOKEN can hold one thing only/,
+  ],
+  ...['PATH', 'path', 'LD_PRELOAD', 'NODE_OPTIONS', 'HOME'].map((name): [string, string[], RegExp] => [
+    `the variable ${name}`,
+    ['{}', `\n  request_url:\n    - ID_URL\n    - ${name}`],
+    new RegExp(`^mine.yaml:13: variables.request_url.1: ${name} is a variable that programs need`),
+  ]),
+  [
+    'a fork claim that tells no fork',
+    ['reply:', 'fork_claim: build_id\nreply:'],
+    /^mine.yaml:11: fork_claim: build_id tells no fork/,
+  ],
+  [
+    'a default audience that is none',
+    ['{ form: string }', "\n  form: string\n  default: 'https://{organization.name}/a b'"],
+    /^mine.yaml:8: audience.default: is no audience/,
+  ],
+  [
+    'fixed text in a subject that strict forbids',
+    [
+      "separator: ':'\n  alternates:\n    default: 'repo:",
+      "separator: ':'\n  escape: strict\n  alternates:\n    default: 'repo(s):",
+    ],
+    /^mine.yaml:6: subject.alternates.default: has text that `escape: strict` forbids/,
+  ],
+  [
+    'a subject of nothing but what users control',
+    ['repo:{repository.id}', 'repo:{repository.id?}'],
+    /^mine.yaml:5: subject.alternates.default: is made of nothing but what users control/,
+  ],
+  [
+    'a list that holds null where a fact is absent',
+    ["ref: { from: ref, absent: '' }", 'groups: { from: actor.groups, absent: [a, null] }'],
+    /^mine.yaml:9: claims.groups.absent: is not of type list/,
+  ],
+  [
+    'a map that holds null where a fact is absent',
+    ["ref: { from: ref, absent: '' }", 'all: { from: labels, absent: { a: [{ b: null }] } }'],
+    /^mine.yaml:9: claims.all.absent: is not of type object/,
+  ],
+  [
+    'an alias of nothing',
+    ['build_id: id', 'build_id: *nope'],
+    /^mine.yaml:8: \*nope has no anchor before it$/,
+  ],
+  [
+    'an alias of what it stands in',
+    ["absent: ''", 'absent: &loop [*loop]'],
+    /^mine.yaml:9: \*loop stands within itself$/,
+  ],
+  ['a bomb of aliases', ["absent: ''", `absent: ${bomb}`], /^mine.yaml:9: has too many aliases of aliases$/],
+  [
+    'a second document after it',
+    ['[value]', '[value]\n---\nname: other'],
+    /^mine.yaml:12: .*multiple documents/,
+  ],
   ['no YAML', ['name: mine', 'name: [mine'], /^mine.yaml:\d+: /],
 ])('a profile with %s is refused, with the line', (_, [from, to], reason) => {
   const faults = faultsOf(good.replace(from as string, to as string));
@@ -167,6 +237,32 @@ test.each([
   expect(faultsOf(`${good}optional_claims:\n  '${name}': id\n`)[0]).toMatch(/^mine.yaml:13: .*reserved/);
 });
 
+test('what stands in for an absent fact may hold the word null, for it is text', () => {
+  const absent = 'groups: { from: actor.groups, absent: [nullable, "null"] }';
+
+  expect(faultsOf(good.replace("ref: { from: ref, absent: '' }", absent))).toEqual([]);
+});
+
+test.each<[string, string, string[]]>([
+  ['the answer itself', 'fork: { from: derived.fork, type: boolean }', []],
+  ['one side of a comparison', 'of: head_repository.id\n  fork: repository.id', []],
+  ['one side, without the other', 'of: head_repository.name\n  fork: repository.id', ['fork tells no fork']],
+  [
+    'what says the same where nothing is known',
+    "fork: { from: fork, absent: 'false' }",
+    ['fork tells no fork'],
+  ],
+  [
+    'a side for which text stands in',
+    "of: head_repository.id\n  fork: { from: repository.id, absent: '' }",
+    ['fork tells no fork'],
+  ],
+])('a fork claim that is %s is used or refused', (_, claims, refused) => {
+  const text = `${good.replace('build_id: id', claims)}fork_claim: fork\n`;
+
+  expect(faultsOf(text).map((fault) => fault.split(': ').at(2)?.slice(0, 18))).toEqual(refused);
+});
+
 test('a claim is not optional and given', () => {
   expect(faultsOf(`${good}optional_claims: { ref: ref }\n`)).toEqual([
     'mine.yaml:12: optional_claims.ref: is among the claims already',
@@ -176,12 +272,12 @@ test('a claim is not optional and given', () => {
 test('subjects of one profile that could be taken for each other are refused', () => {
   const two = (second: string) =>
     good.replace("default: 'repo:{repository.id}:ref:{ref}'", `default: ${second}`);
-  const confusable = "[{ when: { event: [push] }, template: 'a:{ref}' }, { template: '{job.name}:{ref}' }]";
-  const apart = "[{ when: { event: [push] }, template: 'a:{ref}' }, { template: 'b:{ref}' }]";
+  const forms = (name: string) =>
+    `[{ when: { event: [push] }, template: 'a:{ref}:{sha}' }, { template: '${name}:{ref}:{sha}' }]`;
 
-  expect(faultsOf(two(confusable))[0]).toMatch(/^mine.yaml:5: .*can spell the subject of/);
-  expect(faultsOf(two(apart))).toEqual([]);
-  expect(faultsOf(two("[{ template: 'a:{ref}' }, { template: 'b:{ref}' }]"))[0]).toMatch(
+  expect(faultsOf(two(forms('{job.name}')))[0]).toMatch(/^mine.yaml:5: .*can spell the subject of/);
+  expect(faultsOf(two(forms('b')))).toEqual([]);
+  expect(faultsOf(two("[{ template: 'a:{sha}' }, { template: 'b:{sha}' }]"))[0]).toMatch(
     /nothing after it is ever used/,
   );
 });
@@ -189,7 +285,7 @@ test('subjects of one profile that could be taken for each other are refused', (
 test('a subject that may be asked for is told apart from all others, one that policy alone chooses need not be', () => {
   const text = good.replace(
     "default: 'repo:{repository.id}:ref:{ref}'",
-    "default: '{job.name}:{ref}'\n    other: 'x:{ref}'",
+    "default: '{job.name}:{sha}'\n    other: 'x:{sha}'",
   );
 
   expect(faultsOf(text)).toEqual([]);

@@ -1,4 +1,7 @@
+import { isAudience } from './audience.ts';
 import { compileClaims } from './compile-claims.ts';
+import { reportFork } from './compile-fork.ts';
+import { reportReply } from './compile-reply.ts';
 import { compileSubject } from './compile-subject.ts';
 import { FIELDS } from './fields.ts';
 import type { Profile } from './profile.ts';
@@ -42,12 +45,9 @@ function compile(file: ProfileFile, report: Report): Profile {
   const claims = compileClaims(file.claims, 'claims', report);
   const optionalClaims = compileClaims(file.optional_claims ?? {}, 'optional_claims', report);
   checkNames(file, report);
+  reportFork(file.fork_claim, claims, report);
+  reportReply(file, report);
   const { request_url = [], request_token = [], token = [] } = file.variables;
-  checkVariables(
-    [...request_url, ...request_token, ...token],
-    request_url.length - request_token.length,
-    report,
-  );
   return {
     name: file.name,
     subject: compileSubject(file.subject, report),
@@ -62,14 +62,7 @@ function compile(file: ProfileFile, report: Report): Profile {
   };
 }
 
-/** An address and its request token have one place in their lists: half of a pair would be of no use. */
-function checkVariables(names: string[], unpaired: number, report: Report): void {
-  if (unpaired !== 0) report(['variables'], 'must have as many request_url as request_token');
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) report(['variables'], `${twice} can stand for one thing only`);
-}
-
-function checkNames({ claims, optional_claims = {}, fork_claim }: ProfileFile, report: Report): void {
+function checkNames({ claims, optional_claims = {} }: ProfileFile, report: Report): void {
   for (const name of Object.keys(optional_claims)) {
     if (Object.hasOwn(claims, name)) report(['optional_claims', name], 'is among the claims already');
   }
@@ -79,8 +72,6 @@ function checkNames({ claims, optional_claims = {}, fork_claim }: ProfileFile, r
     const section = Object.hasOwn(claims, wide) ? 'claims' : 'optional_claims';
     if (hit !== undefined) report([section, wide], `could make ${hit}, which is a claim of its own`);
   }
-  if (fork_claim !== undefined && !Object.hasOwn(claims, fork_claim))
-    report(['fork_claim'], 'must name one of the claims');
 }
 
 function compileAudience(file: ProfileFile['audience'], report: Report): Profile['audience'] {
@@ -96,6 +87,9 @@ function defaultAudience(text: string | undefined, report: Report): Template | u
     if (FIELDS.get(path)?.trust === 'user-controlled')
       report(['audience', 'default'], `${path} is user-controlled and cannot be part of an audience`);
   }
+  const fixed = template.flat().flatMap((piece) => ('text' in piece ? [piece.text] : []));
+  if (fixed.length > 0 && !isAudience(fixed.join('')))
+    report(['audience', 'default'], 'is no audience: 1 to 255 characters without spaces');
   return template;
 }
 

@@ -97,6 +97,15 @@ test('the default audience is the one of the profile, and policy must allow it t
   );
 });
 
+test('a default audience that a fact makes into none is refused, whatever policy allows', () => {
+  const { audience: _, ...silent } = base;
+  const spaced = admit({ ...build, organization: { id: '3', name: 'Octo Inc' } });
+
+  expect(refusal(() => decide({ ...policy, audiences: ['https://*'] }, buildkite, spaced, silent))).toBe(
+    'invalid_target: audience must be 1 to 255 characters without spaces',
+  );
+});
+
 test('several audiences in one token are refused unless the profile allows them', () => {
   const two = ['https://vault.example.com', 'sts.amazonaws.com'];
 

@@ -3,7 +3,7 @@ import type { AdmittedBuild } from '@mayfly/contracts/events';
 import { POLICY_DEFAULTS, type SourcePolicy } from '@mayfly/contracts/policy';
 import type { IdTokenToSign } from '@mayfly/contracts/signing';
 import { algorithmFor } from './algorithm.ts';
-import { audiencesFor, expandAudience, matches } from './audience.ts';
+import { audiencesFor, checkedAudience, expandAudience, matches } from './audience.ts';
 import { idTokenClaims } from './claims.ts';
 import { factsOf } from './facts.ts';
 import { isFork } from './fork.ts';
@@ -87,7 +87,7 @@ function audienceFor(
   // What the profile makes of facts is not read again for variables.
   const all =
     asked === undefined
-      ? [wanted].flat()
+      ? [wanted].flat().map(checkedAudience)
       : [asked].flat().map((text) => expandAudience(text, admitted.build));
   for (const one of all) {
     if (!allowed.some((pattern) => matches(pattern, one)))

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { checkPolicy, type Policy, type SourcePolicy } from '@mayfly/contracts/policy';
 import { expect, test } from 'vitest';
+import { compileProfile } from './compile.ts';
 import { policyFaults } from './policy-faults.ts';
 import { PROFILES_DIR, readProfile } from './read.ts';
 
@@ -136,6 +138,20 @@ test.each([
   ],
 ])('%s is refused', (_, policy) => {
   expect(checkPolicy.is(policy)).toBe(false);
+});
+
+test('a default audience that is plain text is one that policy allows', () => {
+  const text = readFileSync(`${PROFILES_DIR}mayfly.yaml`, 'utf8').replace(
+    'form: string',
+    'form: string\n  default: https://vault.example',
+  );
+  const profile = new Map([['mayfly', compileProfile(text, 'mayfly.yaml')]]);
+  const faultsWith = (audiences: string[]) => policyFaults({ sources: { ci: { audiences } } }, profile);
+
+  expect(faultsWith(['https://vault.*'])).toEqual([]);
+  expect(faultsWith(['https://other.example'])).toEqual([
+    { at: '/sources/ci/audiences', message: 'do not allow the default audience of profile mayfly' },
+  ]);
 });
 
 test('every fault of every source is named at once', () => {

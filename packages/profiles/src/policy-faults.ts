@@ -10,6 +10,7 @@ import { matches } from './audience.ts';
 import { lifetimesOf, SHORTEST_LIFETIME_SECONDS } from './lifetime.ts';
 import type { Profile } from './profile.ts';
 import { ruleNamed } from './rule-named.ts';
+import { pathsOf, renderTemplate } from './template.ts';
 
 const LONGEST_BUILD_SECONDS = 30 * 86_400;
 
@@ -48,7 +49,7 @@ function lifetimeFaults(source: SourcePolicy): Fault[] {
 }
 
 function audienceFaults(source: SourcePolicy): Fault[] {
-  const allowed = [source.audiences, ...Object.values(source.repository_audiences ?? {})].flat();
+  const allowed = allowedPatterns(source);
   const unused = (section: 'algorithms' | 'subject_limits') =>
     Object.keys(source[section] ?? {})
       .filter((pattern) => !allowed.some((other) => overlap(pattern, other)))
@@ -57,6 +58,10 @@ function audienceFaults(source: SourcePolicy): Fault[] {
         message: 'is for no audience that is allowed',
       }));
   return [...unused('algorithms'), ...unused('subject_limits')];
+}
+
+function allowedPatterns({ audiences, repository_audiences = {} }: SourcePolicy): string[] {
+  return [audiences, ...Object.values(repository_audiences)].flat();
 }
 
 function overlap(one: string, other: string): boolean {
@@ -72,6 +77,11 @@ function profileFaults(source: SourcePolicy, profile: Profile): Fault[] {
       at: '/forks',
       message: `cannot be allow: no claim of profile ${profile.name} tells a fork`,
     });
+  if (!allowsDefault(source, profile))
+    faults.push({
+      at: '/audiences',
+      message: `do not allow the default audience of profile ${profile.name}`,
+    });
   const alternates = [...subject.alternates.keys()];
   if (source.subject !== undefined && !alternates.includes(source.subject))
     faults.push({ at: '/subject', message: `must be one of ${alternates.join(', ')}` });
@@ -85,6 +95,13 @@ function profileFaults(source: SourcePolicy, profile: Profile): Fault[] {
     ...unknown(source, 'optional_claims', isClaim(optionalClaims)),
     ...unknown(source, 'session_tags', isClaim([...claims, ...optionalClaims])),
   ];
+}
+
+/** A default audience that is made of facts may be allowed for some builds; one that is text is allowed or useless. */
+function allowsDefault(source: SourcePolicy, { audience: { default: template } }: Profile): boolean {
+  if (!template || pathsOf(template).length > 0) return true;
+  const fallback = renderTemplate(template, () => undefined) ?? '';
+  return allowedPatterns(source).some((pattern) => matches(pattern, fallback));
 }
 
 function unknown(

@@ -1,4 +1,5 @@
 import { isMap, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { plainValue } from './aliases.ts';
 
 /** Where in a file: the names on the way to it. */
 export type Place = readonly string[];
@@ -10,18 +11,20 @@ export type YamlText = {
   lineOf(at: Place): number;
 };
 
-/** Takes YAML; gives its value and the lines of its places. A name that stands twice in one map is a fault. */
+/**
+ * Takes YAML; gives its value and the lines of its places. A name that stands twice in one map is a fault, and so are a
+ * second document and an alias of nothing, of itself or of too much.
+ */
 export function readYaml(text: string): YamlText {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
-  const faults = document.errors.map(({ pos, message }) => ({
-    line: lines.linePos(pos[0]).line,
-    reason: message,
-  }));
+  const lineAt = (offset: number) => lines.linePos(offset).line;
+  const broken = document.errors.map(({ pos, message }) => ({ line: lineAt(pos[0]), reason: message }));
+  const { value, faults } = broken.length > 0 ? { faults: [] } : plainValue(document);
   return {
-    value: faults.length > 0 ? undefined : document.toJS(),
-    faults,
-    lineOf: (at) => lines.linePos(offsetOf(document.contents, at)).line,
+    value,
+    faults: [...broken, ...faults.map(({ offset, reason }) => ({ line: lineAt(offset), reason }))],
+    lineOf: (at) => lineAt(offsetOf(document.contents, at)),
   };
 }
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Fault } from '@mayfly/contracts/check';
 import { checkPolicy, type Policy } from '@mayfly/contracts/policy';
 import { LineCounter, type ParsedNode, parseDocument } from 'yaml';
+import { plainValue } from './aliases.ts';
 
 /**
  * Takes the path of mayfly.yaml and the base URL that the environment gives, if any; gives the policy.
@@ -14,12 +15,13 @@ export function readPolicy(file: string): Policy {
 /** Takes the text of mayfly.yaml and its name; gives the policy. Throws a TypeError that names every fault with its line. */
 export function parsePolicy(text: string, file: string): Policy {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
-  const broken = document.errors.map(
-    (error) => `${file}:${lines.linePos(error.pos[0]).line}: ${error.message.split('\n')[0]}`,
-  );
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
+  const at = (offset: number, reason: string) => `${file}:${lines.linePos(offset).line}: ${reason}`;
+  const broken = document.errors.map(({ pos, message }) => at(pos[0], message));
   if (broken.length > 0) throw new TypeError(broken.join('; '));
-  const value: unknown = document.toJS();
+  const { value, faults: aliases } = plainValue(document);
+  if (aliases.length > 0)
+    throw new TypeError(aliases.map(({ offset, reason }) => at(offset, reason)).join('; '));
   const faults = checkPolicy.faults(value);
   if (faults.length === 0 && checkPolicy.is(value)) return value;
   throw new TypeError(describe(faults, file, document.contents, lines));
