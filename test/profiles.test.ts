@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Build } from '@mayfly/contracts/build';
 import { issuerUrl } from '@mayfly/contracts/issuer-url';
-import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose';
+import { createRemoteJWKSet, decodeJwt, type JWTPayload, jwtVerify } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectCi, eventually } from './ci.ts';
 import { runMayfly, script } from './exec-mayfly.ts';
@@ -60,6 +60,21 @@ const goldenOf = (name: string, kind: string) => {
   return JSON.parse(readFileSync(file, 'utf8')) as Golden;
 };
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** The claims that a token has beyond its golden, or in another form: issuer's own, and so none of a CI system's. */
+function beyond(said: JWTPayload, golden: Record<string, unknown>): string[] {
+  const more = Object.keys(said).filter((claim) => claim !== 'iss' && !Object.hasOwn(golden, claim));
+  const isTheirs = UUID.test(`${said.jti}`) === UUID.test(`${golden['jti']}`);
+  return isTheirs ? more : [...more, 'jti'];
+}
+
+/** The claims at which a line of a profile's header begins: `# - `claim` …`. */
+function listedIn(name: string): Set<string> {
+  const [header = ''] = readFileSync(join(profiles, `${name}.yaml`), 'utf8').split('\nname:');
+  return new Set([...header.matchAll(/^# - `([a-z_]+)`/gm)].map(([, claim]) => claim as string));
+}
+
 test.for(PROFILES)(
   'a source with profile %s has tokens as its system issues them, active while the build runs',
   async ([name, kind, field]) => {
@@ -79,6 +94,7 @@ test.for(PROFILES)(
     expect(lasting(said)).toEqual(lasting({ ...claims, ...(claims['source'] ? { source: name } : {}) }));
     expect(Array.isArray(payload.aud)).toBe(Array.isArray(claims['aud']));
     expect(status).toMatchObject({ status_list: { idx: expect.any(Number) } });
+    expect(listedIn(name)).toEqual(new Set(beyond(payload, claims)));
 
     const { status: code, body } = await requestToken(system, grant, `audience=${encodeURIComponent(API)}`);
     expect([code, decodeJwt(body[field] as string).sub]).toEqual([200, payload.sub]);
