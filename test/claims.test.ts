@@ -163,8 +163,11 @@ test('variables in an audience are replaced from the build, and what they make i
 
 test('several audiences stand in one token where the profile allows it, and nowhere else', async () => {
   const facts = {
-    ...{ pipeline: { id: '574' }, job: { id: '302' } },
-    repository: { id: '22', name: 'my-group/my-project' },
+    ...{ pipeline: { id: '574' }, job: { id: '302' }, runner: { environment: 'self-hosted' } },
+    repository: {
+      ...{ id: '22', name: 'my-group/my-project', visibility: 'private' },
+      owner: { id: '72', name: 'my-group' },
+    },
     actor: { id: '42', login: 'octocat' },
   };
   const declared = { BOTH: { aud: [API, AWS] }, ONE: { aud: [API] } };

@@ -17,8 +17,12 @@ relying_parties:
   vault: { audiences: [${VAULT_AUD}] }
 `;
 const BUILD = {
-  repository: { id: '20', name: 'my-group/my-project', owner: { id: '72', name: 'my-group' } },
+  repository: {
+    ...{ id: '20', name: 'my-group/my-project', visibility: 'private' },
+    owner: { id: '72', name: 'my-group' },
+  },
   pipeline: { id: '574' },
+  actor: { id: '42', login: 'octocat' },
   runner: { id: '15', environment: 'self-hosted' },
   variables: { CI_SERVER_HOST: 'gitlab.example.com' },
 };

@@ -12,7 +12,12 @@ if (!mayfly || !vela || !gitlab || !github || !buildkite) throw new Error('profi
 
 const build: Build = {
   ...{ id: 'b-1', number: 7, ref: 'refs/heads/main', sha: '9fceb02', event: 'push' },
-  repository: { id: '4', name: 'octo/hello', owner: { id: '1' }, properties: { team: 'a' } },
+  repository: {
+    ...{ id: '4', name: 'octo/hello', visibility: 'private' },
+    owner: { id: '1', name: 'octo' },
+    properties: { team: 'a' },
+  },
+  workflow: { name: 'ci', ref: 'octo/hello/.github/workflows/ci.yml@refs/heads/main', sha: '9fceb02' },
   actor: { id: '9', login: 'octocat' },
   organization: { id: '3', name: 'octo' },
   pipeline: { id: '12', name: 'release' },

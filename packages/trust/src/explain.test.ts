@@ -177,7 +177,10 @@ test('every fault of mayfly.yaml is named with its line', async () => {
 });
 
 test('a value is escaped in its part as it is in the subject, also where several share a component', async () => {
-  const build = { ...BUILD, repository: { id: '7', name: 'o@c/he@l/lo', owner: { id: '1', name: 'o@c' } } };
+  const build = {
+    ...BUILD,
+    repository: { ...BUILD.repository, id: '7', name: 'o@c/he@l/lo', owner: { id: '1', name: 'o@c' } },
+  };
   const here = await deployment('github');
 
   const { claims } = tokenOf(here, started(build), { audience: 'a' }, NOW);

@@ -16,8 +16,15 @@ export const NOW = 1_700_000_000;
 /** A build of `octo/hello` on main. */
 export const BUILD: Build = {
   ...{ id: 'b-42', number: 42, ref: 'refs/heads/main', sha: '9fceb02', event: 'push' },
-  repository: { id: '456789', name: 'octo/hello', owner: { id: '123456', name: 'octo' } },
+  repository: {
+    id: '456789',
+    name: 'octo/hello',
+    visibility: 'private',
+    owner: { id: '123456', name: 'octo' },
+  },
   actor: { id: '5', login: 'octocat' },
+  workflow: { name: 'ci', ref: 'octo/hello/.github/workflows/ci.yml@refs/heads/main', sha: '9fceb02' },
+  runner: { environment: 'self-hosted' },
 };
 
 /** Audiences by which the tests of a relying party go. */
