@@ -61,6 +61,8 @@ function launch({ file, args, env }: Command, { logFile, onLine }: Outlets): Chi
   const inherited = Object.entries(process.env).filter(([key]) => INHERITED.test(key));
   const log = logFile === undefined ? undefined : openLog(logFile);
   const out = log ?? (onLine ? 'pipe' : 'ignore');
+  // What a server makes in its folder is for its owner alone.
+  const mask = process.umask(0o077);
   try {
     const running = spawn(file, args, {
       detached: true,
@@ -72,6 +74,7 @@ function launch({ file, args, env }: Command, { logFile, onLine }: Outlets): Chi
     }
     return running;
   } finally {
+    process.umask(mask);
     if (log !== undefined) closeSync(log);
   }
 }

@@ -34,18 +34,20 @@ const DEADLINE_MS = 10_000;
 
 /**
  * Runs one build through a deployment and tells it, a line a step with the milliseconds that it took. Throws what went
- * wrong in the first step that failed.
+ * wrong in the first step that failed, and the signal's reason as soon as it is aborted.
  */
-export async function demonstrate(given: Given, say: Say): Promise<void> {
+export async function demonstrate(given: Given, say: Say, signal: AbortSignal): Promise<void> {
   const { source, baseUrl, audience, ci } = given;
   const { name, secret } = given.relyingParty;
-  const step = stepper(say);
+  const step = stepper(say, signal);
   const nats = await connect({ ...ci, timeout: DEADLINE_MS });
   try {
     const issuer = issuerUrl(baseUrl, source);
     const id = `demo-${randomUUID()}`;
     const reply = randomUUID();
     const heard = hearGrant(nats, source, reply);
+    // Where an earlier step fails, nobody waits for it.
+    heard.catch(() => undefined);
     await step('the CI publishes build.started', () => publishStarted(nats, { source, id, reply, audience }));
     const grant = await step('its tokens arrive at the CI', () => heard);
     const token = grant.data.id_tokens['API_TOKEN'] ?? fail(JSON.stringify(grant.data.id_token_errors));
@@ -66,15 +68,20 @@ export async function demonstrate(given: Given, say: Say): Promise<void> {
   }
 }
 
-function stepper(say: Say) {
+function stepper(say: Say, signal: AbortSignal) {
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  aborted.catch(() => undefined);
   return async <T>(what: string, act: () => Promise<T>): Promise<T> => {
+    signal.throwIfAborted();
     const started = performance.now();
     try {
-      const result = await act();
+      const result = await Promise.race([act(), aborted]);
       say(`  ✓ ${what} ${`(${(performance.now() - started).toFixed(1)} ms)`}`);
       return result;
     } catch (error) {
-      say(`  ✗ ${what}: ${(error as Error).message}`);
+      if (!signal.aborted) say(`  ✗ ${what}: ${(error as Error).message}`);
       throw error;
     }
   };

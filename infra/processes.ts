@@ -11,7 +11,8 @@ import type { Command } from './server.ts';
 export type Processes = {
   endLeftovers(): Promise<void>;
   spawn(name: string, command: Command, outlets?: Outlets): Child;
-  stopAll(): Promise<void>;
+  /** Says whether there was anything to stop: not beside a living supervisor. */
+  stopAll(): Promise<boolean>;
 };
 
 const SUPERVISOR = 'supervisor';
@@ -19,12 +20,14 @@ const SUPERVISOR = 'supervisor';
 /**
  * Supervises the child processes of the folder `dir`, whose `pids.json` names them, so that whatever a killed
  * supervisor leaves, the next one ends. `endLeftovers` comes first: it throws when another supervisor is alive.
- * `spawn` throws when the program is not there; `stopAll` ends the children one by one, the last one first.
+ * `spawn` throws when the program is not there, and once all is being stopped; `stopAll` ends the children one by one,
+ * the last one first.
  */
 export function processes(dir: string, say: (line: string) => void): Processes {
   const file = pidFile(dir);
   const children = new Map<Child, Recorded>();
   let isOurs = false;
+  let isStopping = false;
   const save = (leftovers: Recorded[] = []): void => {
     isOurs = true;
     file.write([identifySupervisor(), ...leftovers, ...children.values()]);
@@ -44,6 +47,7 @@ export function processes(dir: string, say: (line: string) => void): Processes {
     },
 
     spawn(name, command, outlets) {
+      if (isStopping) throw new Error(`${name} is not started: all is being stopped`);
       const child = startChild(name, command, outlets);
       const { stop } = command;
       children.set(child, { name, pid: child.pid, started: startOf(child.pid), ...(stop && { stop }) });
@@ -56,8 +60,10 @@ export function processes(dir: string, say: (line: string) => void): Processes {
     },
 
     async stopAll() {
+      isStopping = true;
       for (const child of [...children.keys()].toReversed()) await child.stop();
       if (isOurs) file.remove();
+      return isOurs;
     },
   };
 }

@@ -51,26 +51,33 @@ export const REDIS: Kind = {
   configArgs: (config) => [config],
 };
 
-/** Gives a `Run` whose programs have `base` as their environment. */
-export function runner(base: NodeJS.ProcessEnv): Run {
+/** Gives a `Run` whose programs have `base` as their environment, and end when `signal` is aborted. */
+export function runner(base: NodeJS.ProcessEnv, signal?: AbortSignal): Run {
   return async (file, args, { cwd, env, timeout } = {}) => {
     try {
-      const options = { cwd, timeout, env: { ...base, ...env }, maxBuffer: MAX_OUTPUT_BYTES };
+      const options = { cwd, timeout, signal, env: { ...base, ...env }, maxBuffer: MAX_OUTPUT_BYTES };
       const { stdout } = await promisify(execFile)(file, args, options);
       return stdout;
     } catch (error) {
+      signal?.throwIfAborted();
       const printed = (error as { stderr?: string }).stderr?.trim().split('\n').slice(-3).join('; ');
       throw new Error(printed || (error as Error).message, { cause: error });
     }
   };
 }
 
-/** Gives the version that `file args --version` prints, or undefined when it does not run or prints none. */
+/**
+ * Gives the version that `file args --version` prints, or undefined when it does not run or prints none. Throws when it
+ * was aborted: nothing is known of it then.
+ */
 export async function readVersion(
   run: Run,
   { file, args = [], env = {} }: { file: string; args?: string[]; env?: Record<string, string> },
 ): Promise<string | undefined> {
-  const printed = await run(file, [...args, '--version'], { env }).catch(() => '');
+  const printed = await run(file, [...args, '--version'], { env }).catch((error: Error) => {
+    if (error.name === 'AbortError') throw error;
+    return '';
+  });
   return /\bv=?(\d+\.\d+\.\d+)/.exec(printed)?.[1];
 }
 

@@ -24,14 +24,15 @@ import {
 /** The two servers that Mayfly runs on. */
 export type Servers = { nats: Server; redis: Server };
 
-/** Where to look: the folder for what is fetched, the search path, and who is told of what takes long. */
-export type Search = { cache: string; say: (line: string) => void; path?: string };
+/** Where to look: the folder for what is fetched, the search path, who is told of what takes long, and until when. */
+export type Search = { cache: string; say: (line: string) => void; path?: string; signal?: AbortSignal };
 
-type Finder = Required<Search> & { run: Run };
+type Finder = Required<Omit<Search, 'signal'>> & { run: Run };
 
 /**
  * Finds nats-server and redis-server: the binaries that MAYFLY_NATS_SERVER and MAYFLY_REDIS_SERVER name, on PATH, in
- * the cache, from Debian's packages, in Docker; throws one error that says what to install when there are none.
+ * the cache, from Debian's packages, in Docker; throws one error that says what to install when there are none, and the
+ * signal's reason once it is aborted.
  */
 export async function findServers(search: Search): Promise<Servers> {
   const finder = withDefaults(search);
@@ -39,6 +40,7 @@ export async function findServers(search: Search): Promise<Servers> {
     findServer(NATS, natsPackages('trixie'), finder),
     findServer(REDIS, redisPackages, finder),
   ]);
+  search.signal?.throwIfAborted();
   if (nats && redis) return { nats, redis };
 
   const missing = [...(nats ? [] : [NATS]), ...(redis ? [] : [REDIS])];
@@ -65,9 +67,12 @@ function adviseOn(missing: Kind[]): string {
   );
 }
 
-function withDefaults({ cache, say, path }: Search): Finder {
+function withDefaults({ cache, say, path, signal }: Search): Finder {
   const places = path ?? [process.env.PATH ?? '', '/usr/local/sbin', '/usr/sbin'].join(delimiter);
-  return { cache, say, path: places, run: runner({ ...process.env, PATH: places, LC_ALL: 'C' }) };
+  // What fails because it was told to end says nothing about a server.
+  const sayOn = (line: string) => signal?.aborted || say(line);
+  const run = runner({ ...process.env, PATH: places, LC_ALL: 'C' }, signal);
+  return { cache, say: sayOn, path: places, run };
 }
 
 async function findServer(kind: Kind, packages: Packages, finder: Finder): Promise<Server | undefined> {

@@ -1,25 +1,33 @@
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { issuerUrl } from '@mayfly/contracts/issuer-url';
+import type { Policy } from '@mayfly/contracts/policy';
+import { parsePolicy } from '@mayfly/service-kit/policy';
 import { demonstrate } from './demonstrate.ts';
-import { processes } from './processes.ts';
+import { type Processes, processes } from './processes.ts';
 import { findServers } from './servers.ts';
 import { type System, startSystem } from './system.ts';
 
-const USAGE = `usage: npm start [-- --once]
+const USAGE = `usage: npm start [-- --once] [--dir FOLDER]
 
 Starts NATS, Redis and the four services on this machine, runs one build through them, and stays up until Ctrl-C.
 
-  --once   end after the build: exit code 0, or 1 if any step failed
-  --help   print this
+  --once         end after the build: exit code 0, or 1 if any step failed
+  --dir FOLDER   keep everything in FOLDER; .mayfly if left out
+  --help         print this
 
-What it makes it keeps in .mayfly/ (secrets, keys, builds, ports, logs); remove that folder to begin anew.`;
+MAYFLY_CONFIG names the policy; mayfly.yaml if unset. What it makes it keeps in .mayfly/ (secrets, keys, builds, ports,
+logs); remove that folder to begin anew. Each folder is a Mayfly of its own, with keys and ports of its own.`;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const dir = join(root, '.mayfly');
-const policyFile = process.env['MAYFLY_CONFIG'] ?? join(root, 'mayfly.yaml');
+const policyFile = resolve(root, process.env['MAYFLY_CONFIG'] ?? 'mayfly.yaml');
 const say = (line: string) => console.log(line);
+
+/** Who the build is for: a source, a relying party, and an audience that both have. */
+type Shown = { source: string; party: string; audience: string };
 
 await main();
 
@@ -27,27 +35,43 @@ async function main(): Promise<void> {
   const options = readOptions();
   if (!options) return;
   if (options.help) return say(USAGE);
-  const stop = new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
-  });
+  const dir = resolve(root, options.dir);
+  const stopping = new AbortController();
+  const stop = heedSignals(stopping);
   const supervised = processes(dir, say);
   try {
     await supervised.endLeftovers();
-    await Promise.race([runAll(supervised, options.once), stop]);
+    await runAll(dir, supervised, options.once, stopping.signal);
     if (!options.once) await stop;
   } catch (error) {
-    console.error(`npm start: ${(error as Error).message}`);
-    process.exitCode = 1;
-  } finally {
-    await supervised.stopAll();
-    say('stopped; no process is left');
+    if (!stopping.signal.aborted) {
+      console.error(`npm start: ${(error as Error).message}`);
+      process.exitCode = 1;
+    } else if (options.once) process.exitCode = 128 + constants.signals[await stop];
   }
+  if (await supervised.stopAll()) say('stopped; no process is left');
 }
 
-function readOptions(): { once: boolean; help: boolean } | undefined {
+/** Gives the first signal that asks for an end. Those that follow change nothing: the end takes seconds. */
+function heedSignals(stopping: AbortController): Promise<NodeJS.Signals> {
+  return new Promise((settle) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.on(signal, () => {
+        settle(signal);
+        stopping.abort();
+      });
+    }
+  });
+}
+
+function readOptions(): { once: boolean; help: boolean; dir: string } | undefined {
   try {
     const { values } = parseArgs({
-      options: { once: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } },
+      options: {
+        once: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+        dir: { type: 'string', default: '.mayfly' },
+      },
     });
     return values;
   } catch (error) {
@@ -57,43 +81,48 @@ function readOptions(): { once: boolean; help: boolean } | undefined {
   }
 }
 
-async function runAll(supervised: ReturnType<typeof processes>, once: boolean): Promise<void> {
+/** Throws the signal's reason, and starts nothing more, once it is aborted. */
+async function runAll(dir: string, supervised: Processes, once: boolean, signal: AbortSignal): Promise<void> {
   const started = performance.now();
-  const servers = await findServers({ cache: join(root, '.cache', 'servers'), say });
+  const shown = findShown(parsePolicy(readFileSync(policyFile, 'utf8'), policyFile));
+  const servers = await findServers({ cache: join(root, '.cache', 'servers'), say, signal });
   say(
     `nats-server ${servers.nats.version} (${servers.nats.from}), redis-server ${servers.redis.version} (${servers.redis.from})`,
   );
-  const system = await startSystem({ root, dir, policyFile, servers, processes: supervised, say });
+  const system = await startSystem({ root, dir, policyFile, servers, processes: supervised, say, signal });
   say(`two servers and four services are up after ${((performance.now() - started) / 1000).toFixed(1)} s`);
-  const [source = '', { audiences = [] } = {}] = Object.entries(system.policy.sources)[0] ?? [];
-  const [name = '', party] = Object.entries(system.policy.relying_parties ?? {})[0] ?? [];
-  const audience = audiences.find((one) => party?.audiences.includes(one));
-  if (!audience)
-    throw new Error(
-      'mayfly.yaml has no relying party for an audience of its first source: no build can be shown',
-    );
+  const { source, party, audience } = shown;
   say(`one build of "${source}", for ${audience}:`);
-  const secret = system.deployment.secret(`relying-party-${name}`);
+  const secret = system.deployment.secret(`relying-party-${party}`);
   const { baseUrl } = system;
-  await demonstrate(
-    { source, baseUrl, audience, ci: system.ciCredentials(source), relyingParty: { name, secret } },
-    say,
-  );
-  if (!once) tellWhatIsThere(system, source, name);
+  const relyingParty = { name: party, secret };
+  const ci = system.ciCredentials(source);
+  await demonstrate({ source, baseUrl, audience, ci, relyingParty }, say, signal);
+  if (!once) tellWhatIsThere(system, shown);
 }
 
-function tellWhatIsThere(
-  { baseUrl, requestUrl, ports, deployment }: System,
-  source: string,
-  party: string,
-): void {
+/** Before anything is started: without a relying party that may ask about a source's tokens no build can be shown. */
+function findShown({ sources, relying_parties = {} }: Policy): Shown {
+  for (const [source, { audiences }] of Object.entries(sources)) {
+    for (const [party, { audiences: asked }] of Object.entries(relying_parties)) {
+      const audience = audiences.find((one) => asked.includes(one));
+      if (audience) return { source, party, audience };
+    }
+  }
+  throw new Error(
+    `${basename(policyFile)} has no relying party with an audience of one of its sources: no build can be shown`,
+  );
+}
+
+function tellWhatIsThere({ baseUrl, requestUrl, ports, deployment }: System, { source, party }: Shown): void {
   const issuer = issuerUrl(baseUrl, source);
   say(`
 issuer         ${issuer}
 key set        ${issuer}/jwks
 introspection  ${issuer}/introspect
 token requests ${requestUrl}/token
-NATS           nats://127.0.0.1:${ports['nats']}, as ci-${source} with the password in .mayfly/secrets/nats-ci-${source}
+CI events      http://127.0.0.1:${ports['build-lifecycle']}/events, as ${source} with the password in ${deployment.secretFile(`source-${source}`)}
+NATS           nats://127.0.0.1:${ports['nats']}, as ci-${source} with the password in ${deployment.secretFile(`nats-ci-${source}`)}
 Redis          127.0.0.1:${ports['redis']}
 
 Try:

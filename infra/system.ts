@@ -23,6 +23,8 @@ export type SystemOptions = {
   servers: Servers;
   processes: Processes;
   say(line: string): void;
+  /** Once it is aborted nothing more is started. */
+  signal?: AbortSignal;
   /** How many of each service; one if left out. */
   replicas?: number;
   /** Settings beside those of the deployment, by service. */
@@ -54,6 +56,7 @@ const READY_DEADLINE_MS = 30_000;
 export async function startSystem(options: SystemOptions): Promise<System> {
   const system = await prepareSystem(options);
   await Promise.all([system.start('nats'), system.start('redis')]);
+  options.signal?.throwIfAborted();
   await bootstrapSystem(system);
   options.say('streams, consumers and buckets are there');
   await Promise.all(system.names.slice(2).map((name) => system.start(name)));
@@ -145,9 +148,10 @@ async function startPart(
   name: string,
   command: Command,
   children: Map<string, Child>,
-  { dir, processes }: SystemOptions,
+  { dir, processes, signal }: SystemOptions,
   ports: System['ports'],
 ): Promise<void> {
+  signal?.throwIfAborted();
   const logFile = join(dir, 'logs', `${name}.log`);
   const child = processes.spawn(name, command, { logFile });
   children.set(name, child);
@@ -158,6 +162,7 @@ async function startPart(
   });
   const deadline = Date.now() + READY_DEADLINE_MS;
   while (!(await isReady(name, ports))) {
+    signal?.throwIfAborted();
     if (hasEnded) throw new Error(`${name} stopped:\n${endOfLog(logFile)}`);
     if (Date.now() > deadline) throw new Error(`${name} is not ready after 30 s:\n${endOfLog(logFile)}`);
     await new Promise((resolve) => setTimeout(resolve, 25));

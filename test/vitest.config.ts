@@ -9,7 +9,7 @@ const isContainers = process.env['MAYFLY_TEST_ENGINE'] === 'containers';
 const ON_PROCESSES_ONLY = [
   ...['attack', 'backlog', 'clock', 'disk', 'exec', 'frozen', 'gitlab', 'concourse', 'guides', 'histories'],
   ...['interop', 'keys-*', 'n8n', 'profiles-schema', 'proxy', 'publisher-limits', 'rebuild', 'recovery'],
-  ...['runner-client', 'sdk'],
+  ...['runner-client', 'sdk', 'start'],
 ].map((name) => `${name}.test.ts`);
 
 /** Faults that take their time: `npm run test:full`. */
