@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SERVICES } from '@mayfly/infra/service-environment';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { connectCi, eventually } from './ci.ts';
 import { requestToken } from './relying-party.ts';
 import { testSystem } from './system.ts';
@@ -32,6 +32,72 @@ test.for(SERVICES)('%s names every fault of its settings in one line and does no
     expect(lines[0]).toContain(fault);
   }
 });
+
+/** A setting that is wrong, a secret that cannot be used, a faulty profile. */
+const FAULTY = {
+  'key-manager': ['OPS_PORT must be', 'KEY_ENCRYPTION_KEY_FILE must hold', 'mayfly.yaml:1: must have'],
+  'build-lifecycle': ['OPS_PORT must be', 'SOURCES_FILE has no secret for acme'],
+  issuer: [
+    ...['OPS_PORT must be', 'SOURCES_FILE has no secret for acme', 'REQUEST_TOKEN_KEY_FILE must hold'],
+    'mayfly.yaml:1: must have',
+  ],
+  'jwks-publisher': ['OPS_PORT must be', 'RELYING_PARTIES_FILE has no secret for api'],
+};
+const SHAPE = {
+  what: 'of another shape',
+  lifetime: 'soon',
+  named: 'policy.yaml:4: sources.acme.lifetime must',
+};
+const WORK = {
+  what: 'that cannot work',
+  lifetime: '25h',
+  named: 'policy.yaml:4: sources.acme.lifetime must be at most',
+};
+
+test.for([
+  ...SERVICES.map((service) => ({ service, ...SHAPE })),
+  // These alone look at what a policy of the right shape asks for.
+  ...(['issuer', 'key-manager'] as const).map((service) => ({ service, ...WORK })),
+])(
+  '$service names faults of its environment, secrets, certificate, profiles and of a policy $what at once',
+  ({ service, lifetime, named }) => {
+    const dir = mkdtempSync(join(tmpdir(), 'mayfly-faults-'));
+    onTestFinished(() => rmSync(dir, { recursive: true }));
+    const file = (name: string, text: string) => {
+      writeFileSync(join(dir, name), text);
+      return join(dir, name);
+    };
+    const env = {
+      MAYFLY_CONFIG: file(
+        'policy.yaml',
+        `sources:\n  acme:\n    audiences: [a]\n    lifetime: ${lifetime}\nrelying_parties: { api: { audiences: [a] } }\n`,
+      ),
+      PROFILES_DIR: dirname(file('mayfly.yaml', 'name: mayfly\n')),
+      // Nobody is there: what is not named at start would wait for it.
+      ...{ NATS_URL: 'nats://127.0.0.1:1', REDIS_URL: 'redis://127.0.0.1:1' },
+      ...{ NATS_USER: 'x', REDIS_USER: 'x', OPS_PORT: 'many', PORT: '0', BASE_URL: 'http://localhost' },
+      ...{ NATS_PASSWORD_FILE: file('password', 'x'), REDIS_PASSWORD_FILE: file('password', 'x') },
+      ...{ SOURCES_FILE: file('none.json', '{}'), RELYING_PARTIES_FILE: file('none.json', '{}') },
+      ...{ REQUEST_TOKEN_KEY_FILE: file('key', 'short'), KEY_ENCRYPTION_KEY_FILE: file('key', 'short') },
+      TLS_CERT_FILE: join(dir, 'nowhere'),
+    };
+
+    const { status, stderr } = spawnSync(process.execPath, [mainOf(service)], {
+      encoding: 'utf8',
+      env,
+      timeout: 20_000,
+    });
+
+    expect(status).toBe(1);
+    const lines = stderr.trim().split('\n');
+    expect(lines).toHaveLength(1);
+    for (const fault of [...FAULTY[service], named]) expect(lines[0]).toContain(fault);
+    expect(lines[0]).not.toContain('names no profile that is there');
+    if (service !== 'key-manager') {
+      expect(lines[0]).toContain('TLS_CERT_FILE and TLS_KEY_FILE go together; TLS_CERT_FILE cannot be read');
+    }
+  },
+);
 
 test('two key-managers that start at the same moment on an empty bucket agree on one keyring', async () => {
   await using system = await testSystem({ replicas: 2 });

@@ -16,17 +16,23 @@ const LONGEST_BUILD_SECONDS = 30 * 86_400;
 
 /**
  * Takes the policy and the profiles that it names, read; gives everything in it that cannot work, each with its place
- * as a JSON pointer. None: the policy can be served.
+ * as a JSON pointer. None: the policy can be served. Profiles that are `faulty` are there, and their faults told elsewhere.
  */
-export function policyFaults(policy: Policy, profiles: ReadonlyMap<string, Profile>): Fault[] {
+export function policyFaults(
+  policy: Policy,
+  profiles: ReadonlyMap<string, Profile>,
+  faulty: ReadonlySet<string> = new Set(),
+): Fault[] {
   return Object.entries(policy.sources).flatMap(([name, source]) => {
-    const profile = profiles.get(source.profile ?? POLICY_DEFAULTS.profile);
+    const profileName = source.profile ?? POLICY_DEFAULTS.profile;
+    const profile = profiles.get(profileName);
+    const missing = faulty.has(profileName)
+      ? []
+      : [{ at: '/profile', message: 'names no profile that is there' }];
     const faults = [
       ...lifetimeFaults(source),
       ...audienceFaults(source),
-      ...(profile
-        ? profileFaults(source, profile)
-        : [{ at: '/profile', message: 'names no profile that is there' }]),
+      ...(profile ? profileFaults(source, profile) : missing),
     ];
     return faults.map(({ at, message }) => ({ at: `/sources/${name}${at}`, message }));
   });

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { PROFILES_DIR, readProfile, readProfiles } from './read.ts';
+import { findProfiles, PROFILES_DIR, readProfile } from './read.ts';
 
 let dir: string;
 beforeAll(async () => {
@@ -39,14 +39,22 @@ test('a name cannot lead out of the directory', async () => {
 test('the profiles that a policy names are read at once, and those that there are not are left out', () => {
   const policy = { sources: { a: { audiences: ['x'] }, b: { audiences: ['x'], profile: 'jenkins' } } };
 
-  expect([...readProfiles(PROFILES_DIR, policy).keys()]).toEqual(['mayfly']);
+  expect([...findProfiles(PROFILES_DIR, policy).profiles.keys()]).toEqual(['mayfly']);
 });
 
-test('every fault of every profile that a policy names is told in one line', async () => {
+test('every fault of every profile that a policy names is told, and the others are read', async () => {
   for (const name of ['one', 'two']) await writeFile(join(dir, `${name}.yaml`), `name: ${name}\n`);
-  const source = (profile: string) => ({ audiences: ['x'], profile });
+  await writeFile(join(dir, 'good.yaml'), await renamed('good'));
+  const sources = { a: { profile: 'one' }, b: { profile: 'two' }, c: { profile: 'good' } };
 
-  expect(() => readProfiles(dir, { sources: { a: source('one'), b: source('two') } })).toThrow(
-    /one.yaml:1: .*; .*two.yaml:1: /,
-  );
+  const { profiles, faulty, faults } = findProfiles(dir, { sources });
+
+  expect([...profiles.keys()]).toEqual(['good']);
+  expect([...faulty]).toEqual(['one', 'two']);
+  expect(faults.join('\n')).toMatch(/one.yaml:1: .*two.yaml:1: /s);
 });
+
+async function renamed(name: string): Promise<string> {
+  const text = await readFile(join(PROFILES_DIR, 'mayfly.yaml'), 'utf8');
+  return text.replace(/^name: mayfly$/m, `name: ${name}`);
+}

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { POLICY_DEFAULTS, type Policy } from '@mayfly/contracts/policy';
+import { POLICY_DEFAULTS } from '@mayfly/contracts/policy';
 import { compileProfile, ProfileError } from './compile.ts';
 import type { Profile } from './profile.ts';
 
@@ -21,13 +21,21 @@ export async function readProfile(dir: string, name: string): Promise<Profile> {
   return named(name, text, file);
 }
 
-/**
- * Takes a directory and the policy; gives every profile that the policy names, by its name, without those that there are
- * not. Throws a TypeError that names every fault of every profile in one line.
- */
-export function readProfiles(dir: string, policy: Policy): ReadonlyMap<string, Profile> {
+/** What names profiles: the policy, or what can be known of one that is faulty. */
+type Naming = { sources: Record<string, { profile?: string; audiences?: readonly string[] }> };
+
+/** Profiles by their names, the names of those that are faulty, and each fault of those. */
+export type FoundProfiles = {
+  profiles: ReadonlyMap<string, Profile>;
+  faulty: ReadonlySet<string>;
+  faults: readonly string[];
+};
+
+/** Takes a directory and the policy; gives every profile that the policy names, without those that there are not. */
+export function findProfiles(dir: string, policy: Naming): FoundProfiles {
   const names = Object.values(policy.sources).map(({ profile }) => profile ?? POLICY_DEFAULTS.profile);
   const profiles = new Map<string, Profile>();
+  const faulty = new Set<string>();
   const faults: string[] = [];
   for (const name of new Set(names)) {
     const file = fileOf(dir, name);
@@ -35,11 +43,11 @@ export function readProfiles(dir: string, policy: Policy): ReadonlyMap<string, P
     try {
       profiles.set(name, named(name, readFileSync(file, 'utf8'), file));
     } catch (error) {
+      faulty.add(name);
       faults.push(...(error instanceof ProfileError ? error.faults : [`${file}: cannot be read`]));
     }
   }
-  if (faults.length > 0) throw new TypeError(faults.join('; '));
-  return profiles;
+  return { profiles, faulty, faults };
 }
 
 function fileOf(dir: string, name: string): string {

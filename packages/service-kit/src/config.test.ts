@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Type from 'typebox';
 import { afterAll, expect, test } from 'vitest';
-import { port, readEnv, readSecrets, secretFile } from './config.ts';
+import { port, readSecrets, secretFile } from './config.ts';
+import { readSettings } from './settings.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'mayfly-config-'));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -17,16 +18,17 @@ const Config = Type.Object({
   EXTRA: Type.Optional(Type.String()),
 });
 
+const readEnv = (env: Record<string, string>) => readSettings(Config, env, () => ({}));
+
 test('settings come from the environment, with defaults, and secrets from their files', () => {
-  const config = readEnv(Config, { URL: 'https://x', PORT: '80', PASSWORD_FILE: secret, OTHER: 'ignored' });
+  const config = readEnv({ URL: 'https://x', PORT: '80', PASSWORD_FILE: secret, OTHER: 'ignored' });
 
   expect(config).toEqual({ URL: 'https://x', PORT: 80, HOST: '127.0.0.1', PASSWORD_FILE: 'hush' });
   expect(Object.isFrozen(config)).toBe(true);
 });
 
 test('every fault is named at once, and no value', () => {
-  const read = () =>
-    readEnv(Config, { URL: 'ftp://hunter2', PORT: 'many', PASSWORD_FILE: join(dir, 'nothing') });
+  const read = () => readEnv({ URL: 'ftp://hunter2', PORT: 'many', PASSWORD_FILE: join(dir, 'nothing') });
 
   expect(read).toThrow(/URL must match.*PORT must be.*PASSWORD_FILE cannot be read/);
   expect(read).toThrow(expect.objectContaining({ message: expect.not.stringContaining('hunter2') }));
@@ -35,7 +37,7 @@ test('every fault is named at once, and no value', () => {
 test('an empty secret is a fault', () => {
   writeFileSync(join(dir, 'empty'), '\n');
 
-  expect(() => readEnv(Config, { URL: 'https://x', PORT: '1', PASSWORD_FILE: join(dir, 'empty') })).toThrow(
+  expect(() => readEnv({ URL: 'https://x', PORT: '1', PASSWORD_FILE: join(dir, 'empty') })).toThrow(
     'PASSWORD_FILE names an empty file',
   );
 });

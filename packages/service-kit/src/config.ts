@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { checker } from '@mayfly/contracts/check';
-import Type, { type Static, type TObject, type TSchema } from 'typebox';
+import Type, { type TObject, type TSchema } from 'typebox';
 
 /** Settings that every service has. */
 export const COMMON_SETTINGS = {
@@ -49,31 +49,30 @@ export function secretFile(description: string) {
 }
 
 /**
- * Takes a schema and the environment; gives the settings, frozen, with defaults, and secrets under `X_FILE` replaced by
- * their contents. Throws a TypeError that names every fault in one line.
+ * Takes a schema and the environment; gives the values that are there, faulty or not, with defaults, and with secrets under
+ * `X_FILE` replaced by their contents, without those that cannot be read; and every fault, which names no value.
  */
-export function readEnv<S extends TObject>(
-  schema: S,
+export function lookAtEnv(
+  schema: TObject,
   env: Record<string, string | undefined>,
-): Readonly<Static<S>> {
+): { values: Record<string, unknown>; faults: string[] } {
   const values: Record<string, unknown> = {};
-  const unreadable: string[] = [];
+  const unreadable = new Map<string, string>();
   for (const [name, property] of Object.entries(schema.properties as Record<string, TSchema>)) {
     const value = settingOf(property, env[name]);
     if (value === undefined) continue;
     values[name] = value;
     if ('x-secret' in property && typeof value === 'string') {
       const secret = readSecret(value);
-      if ('fault' in secret) unreadable.push(`${name} ${secret.fault}`);
+      if ('fault' in secret) unreadable.set(name, `${name} ${secret.fault}`);
       else values[name] = secret.text;
     }
   }
-  const faults = checker(schema).faults(values);
-  const lines = faults
-    .map(({ at, message }) => (at ? `${at.slice(1)} ${message}` : message))
-    .concat(unreadable);
-  if (lines.length > 0) throw new TypeError(`settings: ${lines.join('; ')}`);
-  return Object.freeze(values) as Readonly<Static<S>>;
+  const faults = checker(schema)
+    .faults(values)
+    .map(({ at, message }) => (at ? `${at.slice(1)} ${message}` : message));
+  const known = Object.entries(values).filter(([name]) => !unreadable.has(name));
+  return { values: Object.fromEntries(known), faults: [...faults, ...unreadable.values()] };
 }
 
 function readSecret(path: string): { text: string } | { fault: string } {

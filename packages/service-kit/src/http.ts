@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { ERRORS, ServiceError } from '@mayfly/contracts/errors';
 import {
@@ -9,8 +8,17 @@ import {
   fastify,
 } from 'fastify';
 import type { Logger } from 'pino';
+import type { Tls } from './tls.ts';
 
-type Listener = { TLS_CERT_FILE?: string; TLS_KEY_FILE?: string; TRUSTED_PROXIES?: string };
+/** What a listener is besides its routes. */
+export type Listener = {
+  /** For https. */
+  tls?: Tls;
+  /** Whose X-Forwarded-For is believed, as Fastify's `trustProxy` takes it; nobody's if left out. */
+  trustedProxies?: string | undefined;
+  /** How the target of a request is read, where that is not as it stands. */
+  readTarget?(target: string): string;
+};
 
 /** Longest request body of a public listener, bytes. */
 export const MAX_BODY_BYTES = 16 * 1024;
@@ -21,24 +29,16 @@ export const RETRY_AFTER_SECONDS = 1;
 const SLOW_CLIENTS = { headersTimeout: 3000, connectionsCheckingInterval: 1000 };
 
 /**
- * Takes a logger, the listener's settings, and how the target of a request is read where that is not as it stands; gives
- * an HTTP server that answers errors in the shape of RFC 6749 §5.2.
+ * Takes a logger and what the listener is; gives an HTTP server that answers errors in the shape of RFC 6749 §5.2.
  */
 export function createHttp(
   log: Logger,
-  { TLS_CERT_FILE, TLS_KEY_FILE, TRUSTED_PROXIES }: Listener = {},
-  readTarget: (target: string) => string = (target) => target,
+  { tls = {}, trustedProxies, readTarget = (target) => target }: Listener = {},
 ): FastifyInstance {
-  if ((TLS_CERT_FILE === undefined) !== (TLS_KEY_FILE === undefined)) {
-    throw new TypeError('settings: TLS_CERT_FILE and TLS_KEY_FILE go together');
-  }
-  const https =
-    TLS_CERT_FILE && TLS_KEY_FILE
-      ? { https: { cert: readFileSync(TLS_CERT_FILE), key: readFileSync(TLS_KEY_FILE), ...SLOW_CLIENTS } }
-      : {};
+  const https = tls.cert ? { https: { ...tls, ...SLOW_CLIENTS } } : {};
   const http = fastify({
     ...https,
-    trustProxy: TRUSTED_PROXIES ?? false,
+    trustProxy: trustedProxies ?? false,
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: 10_000,
     connectionTimeout: 20_000,

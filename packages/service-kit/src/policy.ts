@@ -4,12 +4,18 @@ import { checkPolicy, type Policy } from '@mayfly/contracts/policy';
 import { LineCounter, type ParsedNode, parseDocument } from 'yaml';
 import { plainValue } from './aliases.ts';
 
-/**
- * Takes the path of mayfly.yaml and the base URL that the environment gives, if any; gives the policy.
- * Throws a TypeError that names every fault with its line.
- */
+/** Takes the path of mayfly.yaml; gives the policy. Throws a TypeError that names every fault with its line. */
 export function readPolicy(file: string): Policy {
-  return parsePolicy(readFileSync(file, 'utf8'), file);
+  return parsePolicy(readFile(file), file);
+}
+
+function readFile(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code = 'error' } = error as NodeJS.ErrnoException;
+    throw new TypeError(`settings: MAYFLY_CONFIG cannot be read (${code})`, { cause: error });
+  }
 }
 
 /** Takes the text of mayfly.yaml and its name; gives the policy. Throws a TypeError that names every fault with its line. */

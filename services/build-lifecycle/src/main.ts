@@ -3,11 +3,14 @@ import { buildWriter } from '@mayfly/build-store/writer';
 import { buildsRetentionMs } from '@mayfly/contracts/retention';
 import { basicAuthentication } from '@mayfly/service-kit/basic-auth';
 import { openBus } from '@mayfly/service-kit/bus';
-import { readEnv, readSecrets } from '@mayfly/service-kit/config';
+import { readSecrets } from '@mayfly/service-kit/config';
 import { createHttp } from '@mayfly/service-kit/http';
 import { readPolicy } from '@mayfly/service-kit/policy';
+import { outlinePolicy } from '@mayfly/service-kit/policy-outline';
 import { openRedis } from '@mayfly/service-kit/redis';
 import { run } from '@mayfly/service-kit/run';
+import { readSettings } from '@mayfly/service-kit/settings';
+import { readTls } from '@mayfly/service-kit/tls';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { Counter } from 'prom-client';
 import { announcer } from './announce.ts';
@@ -29,12 +32,15 @@ const COMMAND_TIMEOUT_MS = 1000;
 await run(
   'build-lifecycle',
   () => {
-    const config = readEnv(Config, process.env);
-    const policy = readPolicy(config.MAYFLY_CONFIG);
-    const secrets = readSecrets('SOURCES_FILE', config.SOURCES_FILE, Object.keys(policy.sources));
-    return { ...config, policy, authenticate: basicAuthentication(secrets) };
+    return readSettings(Config, process.env, (config, faults) => {
+      const policy = faults.collect(readPolicy, config.MAYFLY_CONFIG);
+      const { sources } = policy ?? outlinePolicy(config.MAYFLY_CONFIG);
+      const secrets = faults.collect(readSecrets, 'SOURCES_FILE', config.SOURCES_FILE, Object.keys(sources));
+      const tls = faults.collect(readTls, config);
+      return { policy, tls, authenticate: faults.collect(basicAuthentication, secrets) };
+    });
   },
-  async ({ policy, authenticate, ...config }, { log, resources, ops, stopping }) => {
+  async ({ policy, tls, authenticate, ...config }, { log, resources, ops, stopping }) => {
     const { redis, runId, connection } = openRedis(config, COMMAND_TIMEOUT_MS, resources, log);
     const bus = await openBus(config, 'build-lifecycle', resources, log);
     const jsm = await jetstreamManager(bus.nats, { checkAPI: false, timeout: 2000 });
@@ -82,7 +88,7 @@ await run(
     const { isPrepared } = freshness;
     await listenToBuilds({ bus, policy, recorder, isPrepared, endsWaiting, counter }, resources, log);
 
-    const http = createHttp(log, config);
+    const http = createHttp(log, { tls });
     eventRoutes(http, { js: bus.js, policy, authenticate, now });
     resources.defer(() => http.close());
     await http.listen({ host: config.HOST, port: config.PORT });

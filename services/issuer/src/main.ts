@@ -5,14 +5,18 @@ import { REQUEST_QUERY, withOneQuery } from '@mayfly/contracts/request-url';
 import { watchedNames } from '@mayfly/profiles/names';
 import { policyFaults } from '@mayfly/profiles/policy-faults';
 import type { Profile } from '@mayfly/profiles/profile';
-import { readProfiles } from '@mayfly/profiles/read';
+import { findProfiles } from '@mayfly/profiles/read';
+import { findBaseUrl, findRequestUrl } from '@mayfly/service-kit/base-url';
 import { basicAuthentication } from '@mayfly/service-kit/basic-auth';
 import { openBus } from '@mayfly/service-kit/bus';
-import { readEnv, readSecrets } from '@mayfly/service-kit/config';
+import { readSecrets } from '@mayfly/service-kit/config';
 import { createHttp } from '@mayfly/service-kit/http';
 import { readPolicy, refuseFaults } from '@mayfly/service-kit/policy';
+import { outlinePolicy } from '@mayfly/service-kit/policy-outline';
 import { openRedis } from '@mayfly/service-kit/redis';
 import { run } from '@mayfly/service-kit/run';
+import { readSettings } from '@mayfly/service-kit/settings';
+import { readTls } from '@mayfly/service-kit/tls';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { budget } from './budget.ts';
 import { Config } from './config.ts';
@@ -32,28 +36,28 @@ const COMMAND_TIMEOUT_MS = 300;
 await run(
   'issuer',
   () => {
-    const config = readEnv(Config, process.env);
-    const policy = readPolicy(config.MAYFLY_CONFIG);
-    const profiles = readProfiles(config.PROFILES_DIR, policy);
-    refuseFaults(config.MAYFLY_CONFIG, policyFaults(policy, profiles));
-    const requestUrl = config.REQUEST_URL ?? policy.request_url ?? policy.base_url;
-    if (!requestUrl)
-      throw new TypeError('settings: request_url or base_url in mayfly.yaml, or REQUEST_URL, must be set');
-    const baseUrl = config.BASE_URL ?? policy.base_url;
-    if (!baseUrl) throw new TypeError('settings: base_url in mayfly.yaml, or BASE_URL, must be set');
-    const secrets = readSecrets('SOURCES_FILE', config.SOURCES_FILE, Object.keys(policy.sources));
-    return {
-      ...config,
-      policy,
-      profiles,
-      baseUrl,
-      requestUrl,
-      authenticate: basicAuthentication(secrets),
-      requestTokenKeys: readRequestTokenKeys(config.REQUEST_TOKEN_KEY_FILE),
-    };
+    return readSettings(Config, process.env, (config, faults) => {
+      const policy = faults.collect(readPolicy, config.MAYFLY_CONFIG);
+      const outline = policy ?? outlinePolicy(config.MAYFLY_CONFIG);
+      const found = faults.collect(findProfiles, config.PROFILES_DIR, outline);
+      faults.add(...(found?.faults ?? []));
+      const wrong = policy && found && policyFaults(policy, found.profiles, found.faulty);
+      faults.collect(refuseFaults, config.MAYFLY_CONFIG, wrong);
+      const names = Object.keys(outline.sources);
+      const secrets = faults.collect(readSecrets, 'SOURCES_FILE', config.SOURCES_FILE, names);
+      return {
+        policy,
+        profiles: found?.profiles,
+        baseUrl: faults.collect(findBaseUrl, config, policy),
+        requestUrl: faults.collect(findRequestUrl, config, policy),
+        authenticate: faults.collect(basicAuthentication, secrets),
+        requestTokenKeys: faults.collect(readRequestTokenKeys, config.REQUEST_TOKEN_KEY_FILE),
+        tls: faults.collect(readTls, config),
+      };
+    });
   },
   async (
-    { policy, profiles, baseUrl, requestUrl, authenticate, requestTokenKeys, ...config },
+    { policy, profiles, baseUrl, requestUrl, authenticate, requestTokenKeys, tls, ...config },
     { log, resources, ops },
   ) => {
     const sources: Issuer['sources'] = new Map(
@@ -84,7 +88,7 @@ await run(
     answerGrants(edge, sources.keys(), resources, log);
     answerNameCommands(bus.nats, { ...names, log }, resources);
 
-    const http = createHttp(log, config, withOneQuery);
+    const http = createHttp(log, { tls, readTarget: withOneQuery });
     const reportLeak = leakReporter(bus.nats);
     await issuerRoutes(http, { granter, requestTokenKeys, authenticate, reportLeak, log: tokenLog });
     resources.defer(() => http.close());

@@ -26,7 +26,7 @@ afterEach(async () => {
 async function served(ends: EndedBuild[], max: number) {
   const registry = new Registry();
   const listeners = new Set<Listener>();
-  const http = createHttp(silent, { TRUSTED_PROXIES: '127.0.0.1' });
+  const http = createHttp(silent, { trustedProxies: '127.0.0.1' });
   open.push(http);
   const feed = {
     ...{ windowMs: 900_000, isProven: () => true, heard: () => undefined, tick: async () => undefined },

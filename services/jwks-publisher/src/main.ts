@@ -1,9 +1,13 @@
+import { findBaseUrl } from '@mayfly/service-kit/base-url';
 import { openBus } from '@mayfly/service-kit/bus';
-import { readEnv, readSecrets } from '@mayfly/service-kit/config';
+import { readSecrets } from '@mayfly/service-kit/config';
 import { createHttp } from '@mayfly/service-kit/http';
 import { readPolicy } from '@mayfly/service-kit/policy';
+import { outlinePolicy } from '@mayfly/service-kit/policy-outline';
 import { openRedis } from '@mayfly/service-kit/redis';
 import { run } from '@mayfly/service-kit/run';
+import { readSettings } from '@mayfly/service-kit/settings';
+import { readTls } from '@mayfly/service-kit/tls';
 import { callers } from './callers.ts';
 import { Config } from './config.ts';
 import { basicAuthentication } from './credentials.ts';
@@ -21,17 +25,29 @@ const MAX_FEEDS = 2000;
 await run(
   'jwks-publisher',
   () => {
-    const config = readEnv(Config, process.env);
-    const policy = readPolicy(config.MAYFLY_CONFIG);
-    const parties = policy.relying_parties ?? {};
-    const secrets = readSecrets('RELYING_PARTIES_FILE', config.RELYING_PARTIES_FILE, Object.keys(parties));
-    const baseUrl = config.BASE_URL ?? policy.base_url;
-    if (!baseUrl) throw new TypeError('settings: base_url in mayfly.yaml, or BASE_URL, must be set');
-    const requestUrl = config.REQUEST_URL ?? policy.request_url ?? baseUrl;
-    const authenticate = basicAuthentication(parties, secrets);
-    return { ...config, policy, baseUrl, requestUrl, authenticate };
+    return readSettings(Config, process.env, (config, faults) => {
+      const policy = faults.collect(readPolicy, config.MAYFLY_CONFIG);
+      const { relying_parties: parties = {} } = policy ?? outlinePolicy(config.MAYFLY_CONFIG);
+      const secrets = faults.collect(
+        readSecrets,
+        'RELYING_PARTIES_FILE',
+        config.RELYING_PARTIES_FILE,
+        Object.keys(parties),
+      );
+      const baseUrl = faults.collect(findBaseUrl, config, policy);
+      const requestUrl = config.REQUEST_URL ?? policy?.request_url ?? baseUrl;
+      const authenticate = faults.collect(
+        basicAuthentication,
+        policy && (policy.relying_parties ?? {}),
+        secrets,
+      );
+      return { policy, baseUrl, requestUrl, authenticate, tls: faults.collect(readTls, config) };
+    });
   },
-  async ({ policy, baseUrl, requestUrl, authenticate, ...config }, { log, resources, ops, stopping }) => {
+  async (
+    { policy, baseUrl, requestUrl, authenticate, tls, ...config },
+    { log, resources, ops, stopping },
+  ) => {
     const sources = Object.keys(policy.sources);
     const { sets, accept } = await keepKeySets(policy, config.CACHE_DIR, log);
     ops.readyWhen('keys', () => sets.missing().length === 0);
@@ -43,7 +59,7 @@ await run(
     const urls = { baseUrl, requestUrl };
     const issuers = servedIssuers(policy, urls, { sets, link, bus, resources, log, metrics });
 
-    const http = createHttp(log, config);
+    const http = createHttp(log, { tls, trustedProxies: config.TRUSTED_PROXIES });
     const places = feedPlaces(MAX_FEEDS);
     metrics.hearing(places.taken);
     const feeds = { feed, places, metrics };

@@ -4,11 +4,13 @@ import { claimNames } from '@mayfly/profiles/claims';
 import { lifetimesOf } from '@mayfly/profiles/lifetime';
 import { policyFaults } from '@mayfly/profiles/policy-faults';
 import type { Profile } from '@mayfly/profiles/profile';
-import { readProfiles } from '@mayfly/profiles/read';
+import { findProfiles } from '@mayfly/profiles/read';
+import { findBaseUrl } from '@mayfly/service-kit/base-url';
 import { eventually, openBus } from '@mayfly/service-kit/bus';
-import { readEnv } from '@mayfly/service-kit/config';
 import { readPolicy, refuseFaults } from '@mayfly/service-kit/policy';
+import { outlinePolicy } from '@mayfly/service-kit/policy-outline';
 import { run } from '@mayfly/service-kit/run';
+import { readSettings } from '@mayfly/service-kit/settings';
 import { Counter } from 'prom-client';
 import { Config } from './config.ts';
 import { localCustody } from './custody-local.ts';
@@ -26,17 +28,25 @@ await run(
   'key-manager',
   () => {
     const unclosed = harden({ execArgv: process.execArgv, nodeOptions: process.env['NODE_OPTIONS'] });
-    const config = readEnv(Config, process.env);
-    const policy = readPolicy(config.MAYFLY_CONFIG);
-    const baseUrl = config.BASE_URL ?? policy.base_url;
-    if (!baseUrl) throw new TypeError('settings: base_url in mayfly.yaml, or BASE_URL, must be set');
-    const seal = keyringSeal(config.KEY_ENCRYPTION_KEY_FILE);
-    const profiles = readProfiles(config.PROFILES_DIR, policy);
-    refuseFaults(config.MAYFLY_CONFIG, policyFaults(policy, profiles));
-    const bounds = boundsOf(policy, baseUrl, profiles);
-    return { ...config, bounds, rules: rotationRules(policy), seal, unclosed };
+    return readSettings(Config, process.env, (config, faults) => {
+      const policy = faults.collect(readPolicy, config.MAYFLY_CONFIG);
+      const outline = policy ?? outlinePolicy(config.MAYFLY_CONFIG);
+      const found = faults.collect(findProfiles, config.PROFILES_DIR, outline);
+      faults.add(...(found?.faults ?? []));
+      const wrong = policy && found && policyFaults(policy, found.profiles, found.faulty);
+      faults.collect(refuseFaults, config.MAYFLY_CONFIG, wrong);
+      return {
+        policy,
+        profiles: found?.profiles,
+        baseUrl: faults.collect(findBaseUrl, config, policy),
+        rules: faults.collect(rotationRules, policy),
+        seal: faults.collect(keyringSeal, config.KEY_ENCRYPTION_KEY_FILE),
+        unclosed,
+      };
+    });
   },
-  async ({ bounds, rules, seal, unclosed, ...config }, { log, resources, ops }) => {
+  async ({ policy, baseUrl, profiles, rules, seal, unclosed, ...config }, { log, resources, ops }) => {
+    const bounds = boundsOf(policy, baseUrl, profiles);
     if (unclosed.length > 0) log.warn({ unclosed }, 'memory can leave this process');
     const sources = [...bounds.keys()];
     const custody = localCustody();
