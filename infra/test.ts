@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { basename, join, relative } from 'node:path';
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs, stripVTControlCharacters } from 'node:util';
+import { parseArgs } from 'node:util';
+import { countResults } from './report.ts';
 import { fetchNats, findServers } from './servers.ts';
 
 const USAGE = `usage: npm test [-- NAME …]            types, lint, boundaries, unit tests, system tests
@@ -16,7 +17,6 @@ const results = join(root, '.results');
 const bin = (name: string) => join(root, 'node_modules', '.bin', name);
 const vitest = [process.execPath, join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run'];
 
-type Counts = { passed: number; failed: number; skipped: number };
 type Step = { name: string; cwd?: string; command: string[]; env?: Record<string, string> };
 
 await main();
@@ -36,7 +36,7 @@ async function main(): Promise<void> {
   if (!values.containers) await fetchServers();
   const red: string[] = [];
   for (const step of stepsOf(values, positionals)) if (!(await run(step))) red.push(step.name);
-  const { passed, failed, skipped } = count();
+  const { passed, failed, skipped } = countResults(results, root, (line) => console.log(line));
   for (const name of red) console.log(`failed: ${name}`);
   const isRed = red.length > 0 || failed > 0 || passed === 0;
   console.log(`${passed} passed, ${isRed ? Math.max(failed, 1) : 0} failed, ${skipped} skipped`);
@@ -101,39 +101,4 @@ async function run({ name, cwd = root, command, env }: Step): Promise<boolean> {
   });
   console.log(`${code === 0 ? '✓' : '✗'} ${name} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
   return code === 0;
-}
-
-type Result = { status: string; fullName: string; failureMessages?: string[] };
-type Report = { testResults: { name: string; message?: string; assertionResults: Result[] }[] };
-
-/** Counts what the runner itself reported, over all of its reports, and prints each skip and each failure. */
-function count(): Counts {
-  const counts = { passed: 0, failed: 0, skipped: 0 };
-  for (const { file, status, fullName, failureMessages = [] } of readdirSync(results).flatMap(testsOf)) {
-    if (status === 'passed') counts.passed += 1;
-    else if (status === 'failed') {
-      counts.failed += 1;
-      console.log(failure(file, fullName, failureMessages[0]));
-    } else {
-      counts.skipped += 1;
-      console.log(`skipped: ${fullName}`);
-    }
-  }
-  return counts;
-}
-
-/** Every test of a report; a file without any counts as one that failed. */
-function testsOf(report: string): (Result & { file: string })[] {
-  const { testResults } = JSON.parse(readFileSync(join(results, report), 'utf8')) as Report;
-  return testResults.flatMap(({ name: file, message = '', assertionResults }) => {
-    const itself: Result = { status: 'failed', fullName: 'the file itself', failureMessages: [message] };
-    return (assertionResults.length > 0 ? assertionResults : [itself]).map((result) => ({ ...result, file }));
-  });
-}
-
-/** One line that says all again, for those who see the end of a long output only. */
-function failure(file: string, test: string, message = ''): string {
-  const lines = stripVTControlCharacters(message).split('\n');
-  const where = lines.find((line) => line.includes(basename(file)) && line.includes(':'))?.trim() ?? '';
-  return `failed: ${relative(root, file)}: ${test}: ${lines.slice(0, 3).join(' ').slice(0, 400)} ${where.replace(root, '')}`;
 }

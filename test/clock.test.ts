@@ -7,9 +7,9 @@ import { type Ci, connectCi, eventually, startedEvent } from './ci.ts';
 import { CLOCKS, type Clock, type Clocks, fakeClocks, findFakeTime } from './clock-fake.ts';
 import { commandAs, openStreams } from './operator.ts';
 import { introspect, isActive, knownActive, requestToken } from './relying-party.ts';
+import { onContainers, unless } from './skips.ts';
 import { type TestSystem, testSystem } from './system.ts';
 
-const isContainers = process.env['MAYFLY_TEST_ENGINE'] === 'containers';
 const isFull = process.env['MAYFLY_TEST_FULL'] !== undefined;
 const AUDIENCE = `audience=${encodeURIComponent('https://api.example.com')}`;
 const HOUR = 3600;
@@ -21,11 +21,11 @@ relying_parties:
   api: { audiences: [https://api.example.com] }
 `;
 
-const library = isContainers ? undefined : await findFakeTime();
-if (!library)
-  console.log('no clock is put off: libfaketime cannot be had, or the services run in containers');
+const elsewhere = onContainers('clocks are not those of this test');
+const library = elsewhere ? undefined : await findFakeTime();
+const reason = elsewhere ?? (library ? undefined : 'libfaketime cannot be had');
 
-describe.skipIf(!library)('with clocks that differ', () => {
+describe('with clocks that differ', unless(reason), () => {
   let clocks: Clocks;
   let system: TestSystem;
   let ci: Ci;

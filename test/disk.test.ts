@@ -5,6 +5,7 @@ import { type Ci, connectCi, eventually, startedEvent } from './ci.ts';
 import { onSmallDisk, type SmallDisk, whyNoDisk } from './disk-small.ts';
 import { openStreams } from './operator.ts';
 import { introspect, isActive, knownActive, requestToken } from './relying-party.ts';
+import { unless } from './skips.ts';
 import { type TestSystem, testSystem } from './system.ts';
 
 const isFull = process.env['MAYFLY_TEST_FULL'] !== undefined;
@@ -14,7 +15,6 @@ const NATS_MIB = 32;
 const REDIS_MIB = 8;
 const AUDIENCE = `audience=${encodeURIComponent('https://api.example.com')}`;
 const reason = whyNoDisk();
-if (reason) console.log(`no disk is filled: ${reason}`);
 
 let shared: TestSystem;
 beforeAll(async () => {
@@ -30,8 +30,9 @@ test('a Redis that is read-only makes everything unknown, and all goes on when i
   });
 });
 
-test.skipIf(reason)(
+test(
   'a full disk under Redis makes everything unknown, no token is issued for what is not on record, and it heals when there is room',
+  unless(reason),
   async () => {
     await using disk = await onSmallDisk(shared, 'redis', REDIS_MIB);
     await staysHonest(shared, 'full', async (act) => {
@@ -42,8 +43,9 @@ test.skipIf(reason)(
   },
 );
 
-test.skipIf(reason).for(VERSIONS)(
+test.for(VERSIONS)(
   'a full disk under NATS %s refuses what cannot be kept, loses nothing, and heals when there is room',
+  unless(reason),
   async (nats) => {
     await using own = nats === '2.10' ? undefined : await testSystem({ nats });
     const system = own ?? shared;

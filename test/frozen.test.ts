@@ -6,9 +6,9 @@ import { type Ci, connectCi, eventually, finishedEvent } from './ci.ts';
 import { bareServer, type Fared, p99, read, residentMemory, sendRequests } from './frozen-load.ts';
 import { testRedis } from './redis.ts';
 import { introspect, isActive, requestToken } from './relying-party.ts';
+import { onContainers, unless } from './skips.ts';
 import { type TestSystem, testSystem } from './system.ts';
 
-const isContainers = process.env['MAYFLY_TEST_ENGINE'] === 'containers';
 const isFull = process.env['MAYFLY_TEST_FULL'] !== undefined;
 const SECONDS = isFull ? 60 : 3;
 const RATE = 50;
@@ -19,7 +19,7 @@ const CASES = (isFull ? [['redis'], ['nats'], ['redis', 'nats']] : [['redis', 'n
 }));
 const DOCUMENTS = { discovery: '/acme/.well-known/openid-configuration', jwks: '/acme/jwks' };
 
-describe.skipIf(isContainers)('paused servers', () => {
+describe('paused servers', unless(onContainers('memory is not that of processes here')), () => {
   let system: TestSystem;
   let ci: Ci;
   let bare: Awaited<ReturnType<typeof bareServer>>;

@@ -7,6 +7,7 @@ import { type Ci, connectCi, eventually } from './ci.ts';
 import { API, startedToken } from './introspect-callers.ts';
 import { findProxy, startProxy } from './proxy-servers.ts';
 import { answerOf, requestToken } from './relying-party.ts';
+import { unless } from './skips.ts';
 import { type TestSystem, testSystem } from './system.ts';
 
 const POLICY = `
@@ -135,8 +136,9 @@ function guide(name: string, fence: string, changes: [string | RegExp, string][]
 
 const backendAddress = () => `127.0.0.1:${(backend.address() as AddressInfo).port}`;
 
-test.skipIf(!nginx)(
+test(
   'nginx as its guide says lets through whom it should, and strips what callers claim',
+  unless(nginx ? undefined : 'nginx cannot be had from Debian'),
   async () => {
     const port = await freePort();
     const locations = guide('nginx', 'nginx', [
@@ -159,8 +161,9 @@ http { access_log off; ${temp.join(' ')} server { listen 127.0.0.1:${port}; ${lo
   },
 );
 
-test.skipIf(!caddy)(
+test(
   'Caddy as its guide says lets through whom it should, and strips what callers claim',
+  unless(caddy ? undefined : 'Caddy cannot be had from Debian'),
   async () => {
     const port = await freePort();
     const site = guide('caddy', 'caddyfile', [

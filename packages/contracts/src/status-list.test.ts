@@ -12,11 +12,19 @@ import {
 } from './status-list.ts';
 
 const vectors = fileURLToPath(new URL('../../../../shared/vectors/token-status-list/', import.meta.url));
-const areThere = existsSync(vectors);
+const noVectors = existsSync(vectors)
+  ? {}
+  : { skip: true, meta: { skipped: 'the vectors are not beside this repository' } };
+
+declare module 'vitest' {
+  interface TaskMeta {
+    skipped?: string;
+  }
+}
 
 type Vector = { bits: number; size: number; status: Record<string, number>; lst: string };
 
-test.runIf(areThere)('every vector of the draft is read as it says', () => {
+test('every vector of the draft is read as it says', noVectors, () => {
   const file = JSON.parse(readFileSync(`${vectors}status_list_vectors.json`, 'utf8')) as {
     vectors: Vector[];
   };
@@ -32,7 +40,7 @@ test.runIf(areThere)('every vector of the draft is read as it says', () => {
   }
 });
 
-test.runIf(areThere)('every short example of the draft is written and read as it says', () => {
+test('every short example of the draft is written and read as it says', noVectors, () => {
   const texts = readdirSync(`${vectors}examples`)
     .filter((name) => /encoding\d?_json/.test(name))
     .map((name) => readFileSync(`${vectors}examples/${name}`, 'utf8'));

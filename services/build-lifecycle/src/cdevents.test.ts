@@ -5,6 +5,16 @@ import { fromCdEvent, isCdEvent } from './cdevents.ts';
 
 const CONFORMANCE = new URL('../../../../shared/vectors/cdevents-0.5.1/conformance/', import.meta.url);
 const hasVectors = existsSync(CONFORMANCE);
+const noVectors = hasVectors
+  ? {}
+  : { skip: true, meta: { skipped: 'the vectors are not beside this repository' } };
+
+declare module 'vitest' {
+  interface TaskMeta {
+    skipped?: string;
+  }
+}
+
 const files = hasVectors ? readdirSync(CONFORMANCE).filter((name) => name.endsWith('.json')) : [];
 const read = (name: string) => JSON.parse(readFileSync(new URL(name, CONFORMANCE), 'utf8')) as object;
 const OURS = /^(pipelinerun|taskrun|build)_(started|finished)\.json$/;
@@ -15,7 +25,7 @@ const cdEvent = (type: string, content: object = {}, customData?: unknown) => ({
   ...(customData === undefined ? {} : { customData }),
 });
 
-test.skipIf(!hasVectors)('every conformance event is one of ours or ignored: none is refused', () => {
+test('every conformance event is one of ours or ignored: none is refused', noVectors, () => {
   expect(files.length).toBeGreaterThanOrEqual(45);
   for (const name of files) {
     const { kind } = fromCdEvent(read(name), 'acme');
