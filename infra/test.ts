@@ -48,7 +48,7 @@ async function fetchServers(): Promise<void> {
   const cache = join(root, '.cache', 'servers');
   const say = (line: string) => console.log(line);
   await findServers({ cache, say });
-  await fetchNats('forky', cache, say);
+  for (const suite of ['trixie', 'forky'] as const) await fetchNats(suite, cache, say);
 }
 
 function stepsOf({ full, containers }: { full: boolean; containers: boolean }, names: string[]): Step[] {

@@ -32,6 +32,12 @@ describe.for(VERSIONS)('on nats-server %s', (nats) => {
   });
   afterAll(() => system[Symbol.asyncDispose]());
 
+  test('the server is of that version', async () => {
+    await using ci = await connectCi(system);
+
+    expect(ci.nats.info?.version).toMatch(new RegExp(`^${RegExp.escape(nats)}\\.\\d+$`));
+  });
+
   test('an event on the subject of another source reaches nobody', async () => {
     await using streams = await openStreams(system);
     await using intruder = await connectCi(system, 'other');

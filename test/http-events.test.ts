@@ -8,6 +8,7 @@ import { type TestSystem, testSystem } from './system.ts';
 let system: TestSystem;
 let ci: Ci;
 beforeAll(async () => {
+  // One of each on any engine: what one build-lifecycle logged is read.
   system = await testSystem({ replicas: 1 });
   ci = await connectCi(system);
 });

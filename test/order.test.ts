@@ -11,7 +11,7 @@ import { type TestSystem, testSystem } from './system.ts';
 let system: TestSystem;
 let ci: Ci;
 beforeAll(async () => {
-  // These tests stop a service, or read what its one process logged.
+  // One of each on any engine: a second build-lifecycle would go on where the first is killed, and log what is read here.
   system = await testSystem({ replicas: 1 });
   ci = await connectCi(system);
 });

@@ -15,7 +15,7 @@ let ci: Ci;
 let grant: TokenGrant;
 let token: string;
 beforeAll(async () => {
-  // These tests stop a service, or read what its one process logged.
+  // One of each on any engine: a service that is gone or paused here must be all that there is of it.
   system = await testSystem({ replicas: 1 });
   ci = await connectCi(system);
   await ci.start({ id: 'outage' });

@@ -17,7 +17,7 @@ import { type TestSystem, testSystem } from './system.ts';
 
 let system: TestSystem;
 beforeAll(async () => {
-  // These tests stop or pause the one process that a service has.
+  // One of each on any engine: a second issuer would take the announcements that the paused one is to lose.
   system = await testSystem({ replicas: 1 });
 });
 afterAll(() => system[Symbol.asyncDispose]());

@@ -120,6 +120,7 @@ test('two key-managers that start at the same moment on an empty bucket agree on
 
 describe('a service', () => {
   test('is alive, ready and measured on a port of its own, and stops cleanly on SIGTERM with what is in hand finished', async () => {
+    // One of each on any engine: with a second the first has nothing in hand that somebody waits for.
     await using system = await testSystem({ replicas: 1 });
     await using ci = await connectCi(system);
     for (const service of SERVICES) {

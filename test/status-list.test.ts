@@ -10,7 +10,7 @@ let ci: Ci;
 let issuer: string;
 
 beforeAll(async () => {
-  // These tests stop or pause the one process that a service has.
+  // One of each on any engine: a second build-lifecycle would keep the projection fresh while the first is paused.
   system = await testSystem({ replicas: 1 });
   ci = await connectCi(system);
   issuer = `${system.baseUrl}/acme`;

@@ -86,12 +86,15 @@ export async function testSystem(wanted: Wanted = {}): Promise<TestSystem> {
 /** What an engine is given. */
 export type EngineOptions = Wanted & { dir: string; policyFile: string; replicas: number; root: string };
 
+/** Which suite of Debian has which nats-server, whatever is on PATH. */
+const SUITES = { '2.10': 'trixie', '2.15': 'forky' } as const;
+
 async function startProcesses(options: EngineOptions): Promise<TestSystem> {
   const { dir, policyFile, replicas, nats, environment = {} } = options;
   const quiet = () => undefined;
   const cache = join(root, '.cache', 'servers');
   const found = await findServers({ cache, say: quiet });
-  const servers = nats === '2.15' ? { ...found, nats: await fetchNats('forky', cache, quiet) } : found;
+  const servers = nats ? { ...found, nats: await fetchNats(SUITES[nats], cache, quiet) } : found;
   if (options.ports) writeFileSync(join(dir, 'ports.json'), JSON.stringify(options.ports));
   const supervised = processes(dir, quiet);
   await supervised.endLeftovers();
