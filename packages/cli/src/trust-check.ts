@@ -3,7 +3,7 @@ import { factsOf } from '@mayfly/profiles/facts';
 import type { Profile } from '@mayfly/profiles/profile';
 import { PROFILES_DIR, readProfile } from '@mayfly/profiles/read';
 import { type CheckedPolicy, checkPolicy } from '@mayfly/trust/check-policy';
-import { isUserControlled } from '@mayfly/trust/claim-origins';
+import { isUserControlled, pathsOfClaim } from '@mayfly/trust/claim-origins';
 import { issuerOf } from '@mayfly/trust/deployment';
 import { readForm } from '@mayfly/trust/inspect-form';
 import { type NearMiss, nearMisses } from '@mayfly/trust/near-misses';
@@ -60,7 +60,7 @@ async function ofEvent(values: Values, surroundings: Surroundings): Promise<Aske
   const { claims } = tokenOf(deployment, event, wish, now);
   const facts = factsOf(admittedBuild(policy, event, now));
   const { parts } = subjectParts(profile, facts, wish.subjectClaim ?? policy.subject);
-  const known = { parts, isUserControlled: (claim: string) => isUserControlled([profile], claim) };
+  const known = { parts, ...ofProfiles([profile]) };
   return { claims, known, others: nearMisses(deployment, event, wish, now) };
 }
 
@@ -76,7 +76,14 @@ async function ofToken(file: string, surroundings: Surroundings): Promise<Asked>
   const profiles: Profile[] = await Promise.all(
     names.map((name) => readProfile(PROFILES_DIR, name.slice(0, -'.yaml'.length))),
   );
-  return { claims, known: { isUserControlled: (claim) => isUserControlled(profiles, claim) } };
+  return { claims, known: ofProfiles(profiles) };
+}
+
+function ofProfiles(profiles: readonly Profile[]): TokenKnowledge {
+  return {
+    isUserControlled: (claim) => isUserControlled(profiles, claim),
+    pathsOf: (claim) => pathsOfClaim(profiles, claim),
+  };
 }
 
 const WORDS = { yes: 'Admitted', no: 'REFUSED', open: 'CANNOT BE TOLD from a token alone' };

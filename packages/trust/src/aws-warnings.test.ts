@@ -19,6 +19,8 @@ const PARTS = [
   { text: 'refs/heads/main', path: 'ref', trust: 'user-controlled' },
 ];
 
+const KNOWN: TokenKnowledge = { isUserControlled: (claim) => claim === 'ref', pathsOf: () => [] };
+
 const warnings = (Condition: object, known: Partial<TokenKnowledge> = {}) => {
   const Statement = [
     {
@@ -27,7 +29,7 @@ const warnings = (Condition: object, known: Partial<TokenKnowledge> = {}) => {
     },
   ];
   const policy = JSON.stringify({ Version: '2012-10-17', Statement });
-  const checked = checkPolicy(policy, CLAIMS, { isUserControlled: (claim) => claim === 'ref', ...known });
+  const checked = checkPolicy(policy, CLAIMS, { ...KNOWN, ...known });
   return checked.warnings.map(({ admits, what }) => `${admits}: ${what}`);
 };
 const sub = (value: string) => ({ [`${PROVIDER}:sub`]: value });
@@ -116,9 +118,7 @@ test('a principal that is every provider is warned of', () => {
     Principal: '*',
     Condition: { StringEquals: { ...AUD, ...sub(CLAIMS.sub) } },
   };
-  const { admitted, warnings: found } = checkPolicy(JSON.stringify({ Statement }), CLAIMS, {
-    isUserControlled: () => false,
-  });
+  const { admitted, warnings: found } = checkPolicy(JSON.stringify({ Statement }), CLAIMS, KNOWN);
 
   expect(admitted).toBe(true);
   expect(found[0]?.what).toMatch(/its Principal is every provider/);

@@ -15,6 +15,11 @@ export function isUserControlled(profiles: readonly Profile[], claim: string): b
   return profiles.some((profile) => claimOrigins(profile).get(claim)?.isUserControlled ?? false);
 }
 
+/** Takes several profiles and the name of a claim; gives the facts that it is made from in any of them. */
+export function pathsOfClaim(profiles: readonly Profile[], claim: string): string[] {
+  return [...new Set(profiles.flatMap((profile) => claimOrigins(profile).get(claim)?.paths ?? []))];
+}
+
 /** Takes a rule; gives the paths of the facts that its claim is made from. */
 export function pathsOfRule({ source }: ClaimRule): string[] {
   if (source.kind === 'facts') return [...source.paths];

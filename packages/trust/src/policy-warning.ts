@@ -7,4 +7,6 @@ export type TokenKnowledge = {
   parts?: readonly { text: string; path?: string; trust?: string }[];
   /** Says whether whoever can push or name something decides a claim. */
   isUserControlled(claim: string): boolean;
+  /** The facts that a claim is made from, in any profile that the token may be of. */
+  pathsOf(claim: string): readonly string[];
 };

@@ -13,6 +13,11 @@ const PER_BUILD_CLAIMS = new Set([
   'execution_id',
   ...PER_BUILD,
 ]);
+/** Facts that say of which repository, pipeline or workflow a build is. Names of the latter are free: anybody's can be called so. */
+const SAYS_WHICH = /^((head_|source_)?repository\.(id|name)|(pipeline|workflow|project)\.id)$/;
+/** Facts that many repositories share: who owns them. */
+const SAYS_WHOSE =
+  /^(organization|enterprise|(head_|source_)?repository\.owner|owner)\.|^derived\.owner_name$/;
 const LONG_SECONDS = 3600;
 
 /** Takes a role, a token's claims and what is known; gives everything by which it admits more, or less, than it looks like. */
@@ -37,7 +42,6 @@ function missingWarnings(
   known: TokenKnowledge,
 ): PolicyWarning[] {
   const names = Object.keys(boundClaims);
-  const isHeld = boundSubject !== '' || names.some((name) => name === 'sub' || !known.isUserControlled(name));
   return [
     ...(roleType === 'jwt'
       ? []
@@ -58,15 +62,28 @@ function missingWarnings(
           ),
         ]
       : []),
-    ...(isHeld || names.length === 0
-      ? []
-      : [
-          more(
-            `bound_claims holds ${names.join(', ')} only, and whoever can push or name something decides that`,
-            'bind the id of the repository beside it',
-          ),
-        ]),
+    ...(boundSubject === '' && names.length > 0 ? unheldWarnings(names.map(topName), known) : []),
   ];
+}
+
+/** That a branch is protected, a build no fork, or an event a push, is so in every repository of a source. */
+function unheldWarnings(names: readonly string[], known: TokenKnowledge): PolicyWarning[] {
+  const is = (pattern: RegExp) => (name: string) => known.pathsOf(name).some((path) => pattern.test(path));
+  const isOwnedPipeline = names.some(is(SAYS_WHOSE)) && names.some(is(/^pipeline\.name$/));
+  if (isOwnedPipeline || names.some((name) => name === 'sub' || is(SAYS_WHICH)(name))) return [];
+  const holds = `bound_claims holds ${names.join(', ')} only`;
+  const what = names.some(is(SAYS_WHOSE))
+    ? `${holds}: no claim here says which repository, and every one of that owner is admitted, also such as are yet to be made`
+    : names.every((name) => known.isUserControlled(name))
+      ? `${holds}, and whoever can push or name something decides that: no claim here says which repository`
+      : `${holds}: no claim here says which repository, and so it admits such builds of every one of the source`;
+  return [more(what, 'bind the id of the repository beside it, or set bound_subject')];
+}
+
+/** The claim that a name of bound_claims means: its first part, where it is a JSON pointer. */
+function topName(name: string): string {
+  const [, first] = name.split('/');
+  return name.startsWith('/') ? (first ?? '').replaceAll('~1', '/').replaceAll('~0', '~') : name;
 }
 
 function boundWarnings(

@@ -1,5 +1,7 @@
+import { PROFILES_DIR, readProfile } from '@mayfly/profiles/read';
 import { describe, expect, test } from 'vitest';
 import { checkPolicy } from './check-policy.ts';
+import { isUserControlled, pathsOfClaim } from './claim-origins.ts';
 import { evaluateVault, vaultGlob } from './vault-evaluate.ts';
 import { readVaultRole } from './vault-role.ts';
 
@@ -25,7 +27,13 @@ const judge = (role: object, claims: object = CLAIMS) => {
   const { admitted, reasons } = evaluateVault(readVaultRole({ ...ROLE, ...role }), { ...claims });
   return admitted === true ? 'admitted' : reasons[0];
 };
-const known = { isUserControlled: (claim: string) => ['ref', 'environment'].includes(claim) };
+const PROFILES = await Promise.all(
+  ['mayfly', 'github', 'buildkite', 'concourse'].map((name) => readProfile(PROFILES_DIR, name)),
+);
+const known = {
+  isUserControlled: (claim: string) => isUserControlled(PROFILES, claim),
+  pathsOf: (claim: string) => pathsOfClaim(PROFILES, claim),
+};
 const warnings = (role: object) =>
   checkPolicy(JSON.stringify({ data: { ...ROLE, ...role } }), CLAIMS, known)
     .warnings.map(({ what }) => what)
@@ -116,8 +124,31 @@ describe('a role that admits more or less than it looks like is warned of', () =
     expect(warnings(role)).toMatch(expected);
   });
 
-  test('and one that holds sub fast is not', () => {
-    expect(warnings({ bound_subject: CLAIMS.sub })).toBe('');
+  test.each<[object, RegExp]>([
+    [{ ref: 'refs/heads/main', ref_protected: 'true' }, /of every one of the source/],
+    [{ ref_protected: 'true' }, /of every one of the source/],
+    [{ fork: 'false', ref: 'refs/heads/main' }, /of every one of the source/],
+    [{ source: 'ci', event: 'push' }, /of every one of the source/],
+    [{ actor: 'octocat' }, /of every one of the source/],
+    [{ repository_owner: 'octo' }, /every one of that owner/],
+    [{ '/repository_owner': 'octo', ref_protected: 'true' }, /every one of that owner/],
+    [{ organization_slug: 'octo' }, /every one of that owner/],
+    [{ workflow: 'CI' }, /whoever can push or name something decides that/],
+  ])('no claim of %j says which repository', (bound_claims, expected) => {
+    expect(warnings({ bound_claims })).toMatch(/^bound_claims holds .*no claim here says which repository/);
+    expect(warnings({ bound_claims })).toMatch(expected);
+  });
+
+  test.each<object>([
+    { bound_subject: CLAIMS.sub },
+    { bound_claims: { repository_id: '7' } },
+    { bound_claims: { '/repository_id': '7' } },
+    { bound_claims: { repository: 'octo/hello', ref: 'refs/heads/main' } },
+    { bound_claims: { sub: CLAIMS.sub } },
+    { bound_claims: { workflow_id: 'w1' } },
+    { bound_claims: { team: 'main', pipeline: 'release' } },
+  ])('and %j, which says which, is not', (role) => {
+    expect(warnings(role)).toBe('');
   });
 });
 
