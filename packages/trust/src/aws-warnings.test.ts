@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { checkPolicy } from './check-policy.ts';
 import type { TokenKnowledge } from './policy-warning.ts';
 
@@ -81,7 +81,7 @@ test.each<[string, object, RegExp]>([
   [
     'a * that StringEquals takes for itself',
     { StringEquals: { ...AUD, ...sub('repo:octo/*') } },
-    /less: .*takes \* for itself/,
+    /less: .*takes \* and \? for themselves/,
   ],
   [
     'a claim that AWS does not give',
@@ -100,6 +100,65 @@ test.each<[string, object, RegExp]>([
   ],
 ])('%s is warned of', (_, condition, expected) => {
   expect(warnings(condition, { parts: PARTS }).join('\n')).toMatch(expected);
+});
+
+describe.each([
+  ['the event', PARTS],
+  ['the token alone', undefined],
+])('by %s', (_, parts) => {
+  test.each<[string, RegExp]>([
+    [
+      'repo:??????????:ref:refs/heads/main',
+      /the \? stands for repository\.name, so that it admits every other/,
+    ],
+    ['repo:octo/hell?:ref:refs/heads/main', /the \? stands for repository\.name/],
+    ['repo:octo/hello:ref:refs/heads/mai?', /the \? stands for ref, which whoever can push/],
+    ['????:octo/hello:ref:refs/heads/main', /a \? at the front/],
+    ['?'.repeat(35), /nothing holds sub fast[\s\S]*a \? at the front/],
+    ['?*', /nothing holds sub fast[\s\S]*a \? at the front/],
+    ['**', /nothing holds sub fast[\s\S]*a \* at the front/],
+    ['repo:octo/hello:*:refs/heads/main', /the \* covers the text :?ref:? between the parts.*pull requests/],
+    ['repo:octo/hello:*', /the \* covers the text :?ref:? between[\s\S]*the \* stands for ref, which/],
+    ['repo:octo/hell*in', /the \* stands for repository\.name/],
+    ['repo:mallory/*:ref:refs/heads/main', /the \* stands for repository\.name/],
+    ['repo:mallory/x:*:refs/heads/main', /the \* covers the text/],
+    ['repo:$' + '{aws:username}:ref:refs/heads/main', /the \$\{aws:username\} stands for repository\.name/],
+  ])('the wildcards of %s are seen', (pattern, expected) => {
+    const found = warnings({ StringEquals: AUD, StringLike: sub(pattern) }, parts && { parts });
+
+    expect(found.join('\n')).toMatch(expected);
+    expect(found.join('\n')).not.toMatch(/write out (ref|:)$/m);
+  });
+
+  test.each([CLAIMS.sub, 'repo:octo/hello:ref:refs/heads/$' + '{*}', 'repo:octo/$' + '{?}:ref:x'])(
+    '%s has none',
+    (pattern) => {
+      expect(warnings({ StringEquals: AUD, StringLike: sub(pattern) }, parts && { parts })).toEqual([]);
+    },
+  );
+});
+
+test('what a build alone has may be left open, and what stands around it is still seen', () => {
+  const parts = [
+    { text: 'repo:' },
+    { text: 'octo/hello', path: 'repository.name', trust: 'trusted' },
+    { text: ':ref:refs/heads/' },
+    { text: 'main', path: 'sha', trust: 'trusted' },
+  ];
+  const like = (pattern: string) => warnings({ StringEquals: AUD, StringLike: sub(pattern) }, { parts });
+
+  expect(like('repo:octo/hello:ref:refs/heads/*')).toEqual([]);
+  expect(like('repo:octo/hello:ref:refs/*')).toHaveLength(1);
+});
+
+test('a wildcard in another condition is seen, be it * or ?', () => {
+  for (const aud of ['sts.amazonaws.co?', 'sts.*'])
+    expect(
+      warnings({ StringLike: { [`${PROVIDER}:aud`]: aud }, StringEquals: sub(CLAIMS.sub) }).join('\n'),
+    ).toMatch(/leaves a part open/);
+  expect(warnings({ StringLike: { [`${PROVIDER}:aud`]: '?*' }, StringEquals: sub(CLAIMS.sub) })[0]).toMatch(
+    /nothing holds aud fast/,
+  );
 });
 
 test('without the event, a wildcard is judged by the words of the subject', () => {

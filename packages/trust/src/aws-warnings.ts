@@ -1,8 +1,9 @@
 import { awsOperator } from './aws-condition.ts';
 import type { AwsPolicy, AwsStatement } from './aws-policy.ts';
+import { awsPieces } from './aws-text.ts';
 import type { PolicyWarning, TokenKnowledge } from './policy-warning.ts';
 import type { TokenClaims } from './token-of.ts';
-import { wildcardWarnings } from './wildcard.ts';
+import { holdsText, wildcardWarnings } from './wildcard.ts';
 
 type Condition = AwsStatement['conditions'][number];
 
@@ -19,7 +20,7 @@ export function awsWarnings(
     if (statement.effect !== 'Allow') return [];
     const warnings = [
       ...principalWarnings(statement),
-      ...missingWarnings(statement, provider),
+      ...missingWarnings(statement, provider, version),
       ...statement.conditions.flatMap((condition) =>
         conditionWarnings(condition, provider, version, claims, known),
       ),
@@ -36,12 +37,13 @@ function principalWarnings({ federated }: AwsStatement): PolicyWarning[] {
   return [more('its Principal is every provider of the account', 'name the one provider by its ARN')];
 }
 
-function missingWarnings({ conditions }: AwsStatement, provider: string): PolicyWarning[] {
+function missingWarnings({ conditions }: AwsStatement, provider: string, version: string): PolicyWarning[] {
   const holds = (name: string) =>
     conditions.some(({ operator, key, expected }) => {
       const { base, ifExists, set } = awsOperator(operator);
       const isPositive = /^string(equals|like|equalsignorecase)$/.test(base) && !ifExists && set !== 'all';
-      return isPositive && key.toLowerCase() === `${provider}:${name}` && !expected.includes('*');
+      const isHeld = (text: string) => base !== 'stringlike' || holdsText(awsPieces(text, true, version));
+      return isPositive && key.toLowerCase() === `${provider}:${name}` && expected.every(isHeld);
     });
   return [
     ...(holds('sub')
@@ -73,7 +75,8 @@ function conditionWarnings(
   const { base } = awsOperator(operator);
   const name = key.toLowerCase();
   const like = base === 'stringlike';
-  const unescaped = expected.map((text) => text.replace(/\$\{[*?$]\}/g, '_'));
+  const patterns = expected.map((text) => ({ text, pieces: awsPieces(text, true, version) }));
+  const isWild = patterns.some(({ pieces }) => pieces.some((piece) => 'wild' in piece));
   return [
     ...keyWarnings(key, provider),
     ...operatorWarnings(operator, key, expected),
@@ -86,9 +89,11 @@ function conditionWarnings(
         ]
       : []),
     ...(like && name === `${provider}:sub`
-      ? unescaped.flatMap((text) => wildcardWarnings(operator, text, String(claims['sub']), known))
+      ? patterns.flatMap(({ text, pieces }) =>
+          wildcardWarnings(operator, text, pieces, String(claims['sub']), known),
+        )
       : []),
-    ...(like && name !== `${provider}:sub` && unescaped.some((text) => text.includes('*'))
+    ...(like && name !== `${provider}:sub` && isWild
       ? [more(`${operator} ${key} leaves a part open`, 'write the value out with StringEquals')]
       : []),
     ...tagWarnings(key, known),
@@ -120,10 +125,11 @@ function operatorWarnings(operator: string, key: string, expected: readonly stri
     ...(base.endsWith('ignorecase')
       ? [more(`${operator} ${key} takes names that differ by case, which are others`, 'use StringEquals')]
       : []),
-    ...(base === 'stringequals' && expected.some((text) => text.includes('*'))
+    ...(base === 'stringequals' &&
+    expected.some((text) => (/:sub$/i.test(key) ? /[*?]/ : /\*/).test(text.replace(/\$\{.\}/g, '')))
       ? [
           less(
-            `${operator} ${key} takes * for itself and is never met`,
+            `${operator} ${key} takes * and ? for themselves and is never met`,
             'use StringLike, and see what it admits',
           ),
         ]

@@ -2,7 +2,7 @@ import { PER_BUILD } from './kind-of-build.ts';
 import type { PolicyWarning, TokenKnowledge } from './policy-warning.ts';
 import type { TokenClaims } from './token-of.ts';
 import type { VaultRole } from './vault-role.ts';
-import { wildcardWarnings } from './wildcard.ts';
+import { globPieces, wildcardWarnings } from './wildcard.ts';
 
 const PER_BUILD_CLAIMS = new Set([
   'jti',
@@ -117,7 +117,9 @@ function boundWarnings(
         : []),
     ];
   if (name === 'sub')
-    return texts.flatMap((text) => wildcardWarnings('bound_claims sub', text, String(claims['sub']), known));
+    return texts.flatMap((text) =>
+      wildcardWarnings('bound_claims sub', text, globPieces(text), String(claims['sub']), known),
+    );
   return texts.flatMap((text) => globWarnings(name, text, known));
 }
 
