@@ -182,3 +182,26 @@ test('a principal that is every provider is warned of', () => {
   expect(admitted).toBe(true);
   expect(found[0]?.what).toMatch(/its Principal is every provider/);
 });
+
+test('a statement of another provider is its own affair, and several providers in one are warned of', () => {
+  const of = (...providers: string[]) => ({
+    Effect: 'Allow',
+    Action: 'sts:AssumeRoleWithWebIdentity',
+    Principal: { Federated: providers.map((one) => `arn:aws:iam::1:oidc-provider/${one}`) },
+    Condition: { StringEquals: Object.fromEntries(providers.flatMap((one) => held(one))) },
+  });
+  const held = (one: string) => [
+    [`${one}:sub`, one === PROVIDER ? CLAIMS.sub : 'x'],
+    [`${one}:aud`, 'sts.amazonaws.com'],
+  ];
+  const check = (...Statement: object[]) =>
+    checkPolicy(JSON.stringify({ Version: '2012-10-17', Statement }), CLAIMS, KNOWN);
+
+  const two = check(of(PROVIDER), of('other.example'), { ...of('third.example'), Condition: {} });
+  expect(two).toMatchObject({ admitted: true, warnings: [] });
+  const mixed = check(of(PROVIDER, 'other.example'));
+  expect(mixed.admitted).toBe(false);
+  expect(mixed.warnings).toMatchObject([
+    { admits: 'less', what: expect.stringMatching(/^statement 1: its Principal names 2 providers/) },
+  ]);
+});

@@ -17,12 +17,13 @@ export function awsWarnings(
     .replace(/^https:\/\//, '')
     .toLowerCase();
   return statements.flatMap((statement, index) => {
-    if (statement.effect !== 'Allow') return [];
+    if (statement.effect !== 'Allow' || !isFor(statement, provider)) return [];
+    const isAlone = statement.federated.length === 1;
     const warnings = [
       ...principalWarnings(statement),
       ...missingWarnings(statement, provider, version),
       ...statement.conditions.flatMap((condition) =>
-        conditionWarnings(condition, provider, version, claims, known),
+        conditionWarnings(condition, provider, version, claims, known, isAlone),
       ),
     ];
     return warnings.map((warning) => ({ ...warning, what: `statement ${index + 1}: ${warning.what}` }));
@@ -32,9 +33,23 @@ export function awsWarnings(
 const more = (what: string, instead: string): PolicyWarning => ({ admits: 'more', what, instead });
 const less = (what: string, instead: string): PolicyWarning => ({ admits: 'less', what, instead });
 
+/** A statement for another provider says nothing of the token, and what it holds fast is none of ours. */
+function isFor({ federated }: AwsStatement, provider: string): boolean {
+  return federated.some(
+    (arn) => arn.includes('*') || arn.split(':oidc-provider/')[1]?.toLowerCase() === provider,
+  );
+}
+
 function principalWarnings({ federated }: AwsStatement): PolicyWarning[] {
-  if (!federated.some((arn) => arn.includes('*'))) return [];
-  return [more('its Principal is every provider of the account', 'name the one provider by its ARN')];
+  if (federated.some((arn) => arn.includes('*')))
+    return [more('its Principal is every provider of the account', 'name the one provider by its ARN')];
+  if (federated.length < 2) return [];
+  return [
+    less(
+      `its Principal names ${federated.length} providers, each of which gives keys of its own only: a condition on the sub of one is never met by a token of another`,
+      'write a statement for each provider, with conditions on its own sub and aud',
+    ),
+  ];
 }
 
 function missingWarnings({ conditions }: AwsStatement, provider: string, version: string): PolicyWarning[] {
@@ -71,6 +86,7 @@ function conditionWarnings(
   version: string,
   claims: TokenClaims,
   known: TokenKnowledge,
+  isAlone: boolean,
 ): PolicyWarning[] {
   const { base } = awsOperator(operator);
   const name = key.toLowerCase();
@@ -78,7 +94,7 @@ function conditionWarnings(
   const patterns = expected.map((text) => ({ text, pieces: awsPieces(text, true, version) }));
   const isWild = patterns.some(({ pieces }) => pieces.some((piece) => 'wild' in piece));
   return [
-    ...keyWarnings(key, provider),
+    ...keyWarnings(key, provider, isAlone),
     ...operatorWarnings(operator, key, expected),
     ...(version !== '2012-10-17' && expected.some((text) => text.includes('${'))
       ? [
@@ -137,7 +153,7 @@ function operatorWarnings(operator: string, key: string, expected: readonly stri
   ];
 }
 
-function keyWarnings(key: string, provider: string): PolicyWarning[] {
+function keyWarnings(key: string, provider: string, isAlone: boolean): PolicyWarning[] {
   const name = key.toLowerCase();
   const claim = name.startsWith(`${provider}:`) ? name.slice(provider.length + 1) : undefined;
   if (claim !== undefined && !['sub', 'aud', 'oaud', 'amr'].includes(claim))
@@ -147,7 +163,7 @@ function keyWarnings(key: string, provider: string): PolicyWarning[] {
         'use sub, or a session tag with aws:RequestTag',
       ),
     ];
-  if (claim === undefined && /:(sub|aud)$/.test(name))
+  if (isAlone && claim === undefined && /:(sub|aud)$/.test(name))
     return [
       less(
         `${key} is of another provider than ${provider}, and never there`,
