@@ -4,7 +4,7 @@ import { section } from './explain-text.ts';
 import { printable } from './trust-inputs.ts';
 
 /** Takes what was made; gives it for people: the texts to paste, then what they admit, and what would widen them. */
-export function trustText({ kind, trust, checked }: MadeTrust): string {
+export function trustText({ kind, trust, checked, widen }: MadeTrust): string {
   const named = (verdict: string) => checked.filter((one) => one.verdict === verdict).map(({ name }) => name);
   const also = named('admitted');
   return [
@@ -21,7 +21,7 @@ export function trustText({ kind, trust, checked }: MadeTrust): string {
     ...section('Gets no token', listed(named('gets no token'))),
     ...section(
       'What would widen it',
-      trust.widen.flatMap(({ change, admits }) => [`  ${printable(change)}`, `      admits ${admits}`]),
+      widen.flatMap(({ change, admits }) => [`  ${printable(change)}`, `      admits ${admits}`]),
     ),
     ...section('Limits', listed(trust.notes)),
     '',
@@ -29,15 +29,15 @@ export function trustText({ kind, trust, checked }: MadeTrust): string {
 }
 
 /** Takes what was made; gives it as JSON. */
-export function trustJson({ kind, trust, checked }: MadeTrust): string {
+export function trustJson({ kind, trust, checked, widen }: MadeTrust): string {
   const { issuer, audience, subject, pins } = kind;
-  const { texts, widen, notes } = trust;
+  const { texts, notes } = trust;
   const shown = {
     ...{ issuer, audience, subject },
     claims: pins.map(({ claim, value }) => ({ claim, value })),
     texts,
     tried: checked,
-    widen: widen.map(({ change, admits }) => ({ change, admits })),
+    widen,
     limits: notes,
   };
   return `${JSON.stringify(shown, undefined, 2)}\n`;

@@ -2,12 +2,12 @@ import { ServiceError } from '@mayfly/contracts/errors';
 import { TAGS_CLAIM } from '@mayfly/profiles/standard-claims';
 import { evaluateAws } from './aws-evaluate.ts';
 import { readAwsPolicy } from './aws-policy.ts';
-import { awsLiteral, awsMatches, awsPieces } from './aws-text.ts';
+import { awsLiteral } from './aws-text.ts';
 import { hclHeredoc, hclName, hclString } from './hcl.ts';
 import { type Kind, perBuild } from './kind-of-build.ts';
-import { type PatternLanguage, subjectPattern, subjectWidenings } from './patterns.ts';
+import { changeOf, type PatternLanguage, subjectPattern } from './patterns.ts';
 import { requireLastingPart } from './subject-fit.ts';
-import type { Target, Trust, TrustNames } from './trust.ts';
+import type { Opening, Target, Trust, TrustNames, Widening } from './trust.ts';
 
 /** AWS: the trust policy of an IAM role that STS gives for the token. */
 export const aws: Target = {
@@ -32,33 +32,64 @@ function awsTrust(kind: Kind, { account = '111122223333', role = 'ROLE' }: Trust
       { title: 'The provider, once an account, and the role', language: 'sh', text: commands(kind, role) },
       { title: 'The same in Terraform', language: 'hcl', text: terraform(kind, json, role) },
     ],
+    held: tagsOf(kind).map(([name]) => name),
+    loosen: (opening) => loosened(kind, provider, account, opening),
     widen: [
-      ...subjectWidenings(
-        kind,
-        LIKE,
-        (pattern) => `StringLike "${provider}:sub": "${pattern}" in place of the condition on sub`,
-        (pattern, subject) => awsMatches(awsPieces(pattern, true, VERSION), subject) === true,
-      ),
-      { change: `leave out "${provider}:sub"`, admits: 'every build of this source' },
+      {
+        change: `leave out "${provider}:sub"`,
+        judge: judgeOf(policyOf(kind, provider, account, { isFor: 'every subject' })),
+      },
       {
         change: `leave out "${provider}:aud"`,
-        admits: 'tokens of such builds for every client id of the provider',
+        judge: judgeOf(policyOf(kind, provider, account, { isFor: 'every audience' })),
       },
     ],
     notes: notesOf(kind, json),
-    judge: (claims) => evaluateAws(readAwsPolicy(policy), claims),
+    judge: judgeOf(policy),
   };
 }
 
-function policyOf(kind: Kind, provider: string, account: string) {
-  const isPattern = perBuild(kind).length > 0;
+function judgeOf(policy: object): Trust['judge'] {
+  const read = readAwsPolicy(policy);
+  return (claims) => evaluateAws(read, claims);
+}
+
+function loosened(kind: Kind, provider: string, account: string, opening: Opening): Widening {
+  const { path, without } = opening;
+  const pattern = subjectPattern(kind, LIKE, path);
+  const subject =
+    path && `StringLike "${provider}:sub": ${JSON.stringify(pattern)} in place of the condition on sub`;
+  return {
+    change: changeOf(subject, opening, (names) => `leave out the conditions on aws:RequestTag of ${names}`),
+    judge: judgeOf(policyOf(kind, provider, account, { ...(path && { pattern }), without })),
+  };
+}
+
+/** What a policy says otherwise than for exactly the kind. */
+type Otherwise = {
+  pattern?: string;
+  without?: readonly string[];
+  isFor?: 'every subject' | 'every audience';
+};
+
+function policyOf(
+  kind: Kind,
+  provider: string,
+  account: string,
+  { pattern, without = [], isFor }: Otherwise = {},
+) {
+  const like = pattern ?? (perBuild(kind).length > 0 ? subjectPattern(kind, LIKE) : undefined);
   const tags = tagsOf(kind);
   const equal = {
-    [`${provider}:aud`]: awsLiteral(kind.audience, false),
-    ...(!isPattern && { [`${provider}:sub`]: awsLiteral(kind.subject, false) }),
-    ...Object.fromEntries(tags.map(([name, value]) => [`aws:RequestTag/${name}`, awsLiteral(value, false)])),
+    ...(isFor !== 'every audience' && { [`${provider}:aud`]: awsLiteral(kind.audience, false) }),
+    ...(like === undefined &&
+      isFor !== 'every subject' && { [`${provider}:sub`]: awsLiteral(kind.subject, false) }),
+    ...Object.fromEntries(
+      tags
+        .filter(([name]) => !without.includes(name))
+        .map(([name, value]) => [`aws:RequestTag/${name}`, awsLiteral(value, false)]),
+    ),
   };
-  const like = isPattern && { StringLike: { [`${provider}:sub`]: subjectPattern(kind, LIKE) } };
   return {
     Version: VERSION,
     Statement: [
@@ -69,7 +100,11 @@ function policyOf(kind: Kind, provider: string, account: string) {
           tags.length > 0
             ? ['sts:AssumeRoleWithWebIdentity', 'sts:TagSession']
             : 'sts:AssumeRoleWithWebIdentity',
-        Condition: { StringEquals: equal, ...like },
+        Condition: {
+          StringEquals: equal,
+          ...(like !== undefined &&
+            isFor !== 'every subject' && { StringLike: { [`${provider}:sub`]: like } }),
+        },
       },
     ],
   };

@@ -1,7 +1,7 @@
 import { hclName, hclString } from './hcl.ts';
 import type { Kind } from './kind-of-build.ts';
 import { shellCommand, shellWord } from './shell.ts';
-import { otherSubject, requireLastingSubject, requireShortSubject } from './subject-fit.ts';
+import { requireLastingSubject, requireShortSubject } from './subject-fit.ts';
 import type { TokenClaims } from './token-of.ts';
 import type { Target, Trust, TrustNames } from './trust.ts';
 import type { Verdict } from './verdict.ts';
@@ -10,6 +10,7 @@ import type { Verdict } from './verdict.ts';
 export const azure: Target = {
   summary: 'federated credential of an app or a managed identity: JSON, az, and Terraform',
   audience: { usual: 'api://AzureADTokenExchange', fits: /^api:\/\/AzureADTokenExchange/ },
+  comparesSubjects: true,
   make: azureTrust,
 };
 
@@ -27,12 +28,9 @@ function azureTrust(kind: Kind, { name = kind.source, app = 'APP_ID' }: TrustNam
       { title: 'For an app, or for a managed identity', language: 'sh', text: commands(credential, app) },
       { title: 'The same in Terraform, for an app', language: 'hcl', text: terraform(credential) },
     ],
-    widen: [
-      {
-        change: `a subject that fewer facts make: ${otherSubject(kind)}`,
-        admits: 'what the facts that are left out can be; run this again with it',
-      },
-    ],
+    held: [],
+    loosen: () => undefined,
+    widen: [],
     notes: [
       'Azure compares issuer, subject and audience whole and by case, 600 characters each: no pattern, and one credential a subject (20 an app or identity)',
       'Azure takes RS256 only; a new credential can take minutes until it works',

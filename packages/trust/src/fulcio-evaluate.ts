@@ -38,7 +38,7 @@ export function fulcioCertificate(metadata: FulcioMetadata, claims: TokenClaims)
 /** Takes Fulcio's configuration, the issuer and identity that a verifier wants, and claims; says whether what they sign is taken. */
 export function judgeFulcio(
   metadata: FulcioMetadata,
-  wanted: { issuer: string; identity: string; audience: string },
+  wanted: { issuer: string; identity: string | RegExp; audience: string },
   claims: TokenClaims,
 ): Verdict {
   const refused = (reason: string): Verdict => ({ admitted: false, reasons: [reason] });
@@ -47,7 +47,9 @@ export function judgeFulcio(
   if (![claims['aud']].flat().includes(wanted.audience)) return refused('the audience is not the client-id');
   try {
     const { identity } = fulcioCertificate(metadata, claims);
-    return identity === wanted.identity
+    const isWanted =
+      typeof wanted.identity === 'string' ? identity === wanted.identity : wanted.identity.test(identity);
+    return isWanted
       ? { admitted: true, reasons: ['issuer and identity are those that the verifier wants'] }
       : refused(`the certificate's identity is ${identity}`);
   } catch (error) {

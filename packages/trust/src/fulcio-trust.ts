@@ -4,10 +4,11 @@ import { stringify } from 'yaml';
 import { pathsOfRule } from './claim-origins.ts';
 import { type FulcioMetadata, fulcioCertificate, judgeFulcio } from './fulcio-evaluate.ts';
 import type { Kind } from './kind-of-build.ts';
-import { openings, pinWidenings } from './patterns.ts';
+import { octoLiteral } from './octo-policy.ts';
+import { changeOf, subjectPattern } from './patterns.ts';
 import { shellCommand, shellWord } from './shell.ts';
 import { otherSubject, requireLastingSubject } from './subject-fit.ts';
-import type { Target, Trust, TrustNames } from './trust.ts';
+import type { Opening, Target, Trust, TrustNames, Widening } from './trust.ts';
 
 /** Sigstore: a Fulcio of one's own, and how what it certifies is verified. */
 export const sigstore: Target = {
@@ -75,19 +76,37 @@ function fulcioTrust(kind: Kind, { name = kind.source }: TrustNames): Trust {
       },
       { title: 'What a verifier asks for', language: 'sh', text: shellCommand(verify) },
     ],
-    widen: [
-      ...openings(kind).map(({ path, admits }) => ({
-        change: `--certificate-identity-regexp with ${path} left open, anchored by ^ and $`,
-        admits,
-      })),
-      ...pinWidenings(kind, (claim) => `leave ${claim} out of subject-alternative-name-template`),
-    ],
+    held: kind.pins.map(({ claim }) => claim),
+    loosen: (opening) => loosened(kind, opening),
+    widen: [],
     notes: [
       'Fulcio certifies every build of this source; it is the verifier who refuses, by identity and issuer',
       'a claim that is missing or null makes Fulcio refuse; default-template-values stand in for those that can be',
       'the public Fulcio takes an issuer only by a pull request (docs/new-idp-requirements.md)',
       'a certificate says that the build ran when it signed; what it signed stays signed',
     ],
+    judge: (claims) => judgeFulcio(metadata, wanted, claims),
+  };
+}
+
+/** A verifier can leave a part of the identity open, and Fulcio a claim out of it. */
+function loosened(kind: Kind, opening: Opening): Widening {
+  const { path, without } = opening;
+  const metadata = metadataOf(kind, without);
+  const { identity } = fulcioCertificate(metadata, kind.claims);
+  const begin = `${kind.issuer}/`;
+  const end = identity.slice(begin.length + kind.subject.length);
+  const language = { plain: octoLiteral, any: `[^${kind.profile.subject.separator}]*` };
+  const pattern = `^${octoLiteral(begin)}${subjectPattern(kind, language, path)}${octoLiteral(end)}$`;
+  const wanted = {
+    issuer: kind.issuer,
+    audience: kind.audience,
+    identity: path === undefined ? identity : new RegExp(pattern),
+  };
+  const subject =
+    path && `--certificate-identity-regexp ${shellWord(pattern)} in place of --certificate-identity`;
+  return {
+    change: changeOf(subject, opening, (names) => `leave ${names} out of subject-alternative-name-template`),
     judge: (claims) => judgeFulcio(metadata, wanted, claims),
   };
 }
@@ -104,7 +123,7 @@ function requirePlain(kind: Kind): void {
   );
 }
 
-function metadataOf({ profile, pins, claims }: Kind): FulcioMetadata {
+function metadataOf({ profile, pins, claims }: Kind, without: readonly string[] = []): FulcioMetadata {
   const extensions: Record<string, string> = {};
   const defaults: Record<string, string> = {};
   const each = (list: typeof EXTENSIONS, write: (claim: string) => string) => {
@@ -121,7 +140,10 @@ function metadataOf({ profile, pins, claims }: Kind): FulcioMetadata {
     return `{{ .url }}/${field(claim)}`;
   });
   each(EXTENSIONS, (claim) => claim);
-  const held = pins.map(({ claim }) => `${claim}=${field(claim)}`).join(';');
+  const held = pins
+    .filter(({ claim }) => !without.includes(claim))
+    .map(({ claim }) => `${claim}=${field(claim)}`)
+    .join(';');
   return {
     'default-template-values': defaults,
     'extension-templates': extensions,

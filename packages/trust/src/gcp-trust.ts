@@ -2,10 +2,10 @@ import { ServiceError } from '@mayfly/contracts/errors';
 import { type GcpProvider, judgeGcp } from './gcp-evaluate.ts';
 import { hclName, hclString } from './hcl.ts';
 import type { Kind } from './kind-of-build.ts';
-import { openings, pinWidenings } from './patterns.ts';
+import { changeOf } from './patterns.ts';
 import { shellCommand, shellWord } from './shell.ts';
 import { requireLastingSubject, requireShortSubject } from './subject-fit.ts';
-import type { Target, Trust, TrustNames, Widening } from './trust.ts';
+import type { Opening, Target, Trust, TrustNames, Widening } from './trust.ts';
 
 /** Google Cloud: a provider of a workload identity pool, and the binding of a service account. */
 export const gcp: Target = {
@@ -41,7 +41,14 @@ function gcpTrust(kind: Kind, given: TrustNames): Trust {
       { title: 'Pool, provider and binding', language: 'sh', text: commands(provider, member, names) },
       { title: 'The same in Terraform', language: 'hcl', text: terraform(provider, member, names) },
     ],
-    widen: widenings(kind),
+    held: kind.pins.map(({ claim }) => claim),
+    loosen: (opening) => loosened(kind, provider, member, opening),
+    widen: [
+      {
+        change: `leave the condition out, and bind ${everyone(member)}`,
+        judge: (claims) => judgeGcp({ ...provider, condition: 'true' }, everyone(member), claims),
+      },
+    ],
     notes: [
       `google.subject has at most 127 bytes; this one has ${Buffer.byteLength(kind.subject)}`,
       `a provider maps at most ${MOST_ATTRIBUTES} attributes; this one maps ${Object.keys(provider.mapping).length}`,
@@ -73,11 +80,23 @@ function mappingOf({ pins }: Kind): Record<string, string> {
   return { 'google.subject': 'assertion.sub', ...Object.fromEntries(attributes) };
 }
 
-function conditionOf({ subject, pins, claims }: Kind): string {
+function conditionOf(
+  { subject, pins, claims }: Kind,
+  without: readonly string[] = [],
+  begin?: string,
+): string {
   const literal = (claim: string, value: string) =>
     typeof claims[claim] === 'string' ? celString(value) : value;
-  const terms = pins.map(({ claim, value }) => `${assertion(claim)} == ${literal(claim, value)}`);
-  return [`assertion.sub == ${celString(subject)}`, ...terms].join(' && ');
+  const terms = pins
+    .filter(({ claim }) => !without.includes(claim))
+    .map(({ claim, value }) => `${assertion(claim)} == ${literal(claim, value)}`);
+  return [begin === undefined ? `assertion.sub == ${celString(subject)}` : startsWith(begin), ...terms].join(
+    ' && ',
+  );
+}
+
+function startsWith(begin: string): string {
+  return `assertion.sub.startsWith(${celString(begin)})`;
 }
 
 function assertion(claim: string): string {
@@ -88,31 +107,28 @@ function celString(text: string): string {
   return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }
 
+/** Whom a pool's provider lets in, all of them: as many as its condition does. */
+function everyone(member: string): string {
+  return member.replace(/^principal:/, 'principalSet:').replace(/\/subject\/[\s\S]*$/, '/*');
+}
+
 /** Only what comes last in a subject can be left open by its beginning alone. */
-function widenings(kind: Kind): Widening[] {
-  const last = openings(kind).at(-1);
-  const end = kind.parts.findLastIndex(({ path }) => path === last?.path);
-  const begin = kind.parts
-    .slice(0, end)
+function loosened(kind: Kind, provider: GcpProvider, member: string, opening: Opening): Widening | undefined {
+  const { path, without } = opening;
+  const [last, ...before] = kind.parts.toReversed();
+  const begin = before
+    .toReversed()
     .map(({ text }) => text)
     .join('');
-  const bind = 'and bind principalSet://…/attribute.NAME/VALUE in place of the one subject';
-  return [
-    ...(last && end === kind.parts.length - 1 && begin !== ''
-      ? [
-          {
-            change: `assertion.sub.startsWith(${celString(begin)}) in the condition, ${bind}`,
-            admits: last.admits,
-            takes: (subject: string) => subject.startsWith(begin),
-          },
-        ]
-      : []),
-    ...pinWidenings(kind, (claim) => `leave ${assertion(claim)} out of the condition`),
-    {
-      change: `leave the condition out, ${bind}`,
-      admits: 'every build of this source that has that attribute',
-    },
-  ];
+  if (path !== undefined && (last?.path !== path || begin === '')) return undefined;
+  const bound = path === undefined ? member : everyone(member);
+  const condition = conditionOf(kind, without, path === undefined ? undefined : begin);
+  const subject =
+    path && `${startsWith(begin)} in the condition, and bind ${bound} in place of the one subject`;
+  return {
+    change: changeOf(subject, opening, (names) => `leave ${names} out of the condition`),
+    judge: (claims) => judgeGcp({ ...provider, condition }, bound, claims),
+  };
 }
 
 function commands(

@@ -7,8 +7,8 @@ import { type Deployment, issuerOf } from './deployment.ts';
 import { type SubjectPart, subjectParts } from './subject-parts.ts';
 import { admittedBuild, type TokenClaims, tokenOf, type Wish } from './token-of.ts';
 
-/** A claim that a policy holds fast beside `sub`, and who gets in without it. */
-export type Pin = { claim: string; value: string; path: string; without: string };
+/** A claim that a policy holds fast beside `sub`, and the fact that it is made from. */
+export type Pin = { claim: string; value: string; path: string };
 
 /** What all builds of one kind have in common in their tokens, and what differs from build to build. */
 export type Kind = {
@@ -28,38 +28,35 @@ export const PER_BUILD: ReadonlySet<string> = new Set([
   ...['execution.id', 'execution.retry_of', 'agent.id', 'agent.name', 'runner.id', 'runner.name'],
 ]);
 
-type Candidate = { path: string; unless?: readonly string[]; without: string };
+type Candidate = { path: string; unless?: readonly string[] };
 
 /** What makes the kind, weightiest first: each is held fast unless `sub` or an earlier one does so already. */
 const CANDIDATES: readonly Candidate[] = [
-  { path: 'repository.id', without: 'a repository that takes the name again' },
-  { path: 'repository.name', unless: ['repository.id'], without: 'every repository' },
-  { path: 'derived.fork', unless: ['source_repository.id'], without: 'builds of forks' },
-  { path: 'head_repository.id', unless: ['derived.fork'], without: 'builds of forks' },
-  { path: 'ref', without: 'every branch and tag' },
-  { path: 'derived.ref_name', unless: ['ref'], without: 'every branch or tag' },
-  { path: 'derived.ref_type', unless: ['ref'], without: 'a tag called like the branch' },
-  { path: 'branch', unless: ['ref', 'derived.ref_name'], without: 'every branch' },
-  { path: 'derived.branch', unless: ['ref', 'derived.ref_name', 'branch'], without: 'every branch' },
-  { path: 'derived.tag', unless: ['ref', 'derived.ref_name'], without: 'every tag' },
+  { path: 'repository.id' },
+  { path: 'repository.name', unless: ['repository.id'] },
+  { path: 'derived.fork', unless: ['source_repository.id'] },
+  { path: 'head_repository.id', unless: ['derived.fork'] },
+  { path: 'ref' },
+  { path: 'derived.ref_name', unless: ['ref'] },
+  { path: 'derived.ref_type', unless: ['ref'] },
+  { path: 'branch', unless: ['ref', 'derived.ref_name'] },
+  { path: 'derived.branch', unless: ['ref', 'derived.ref_name', 'branch'] },
+  { path: 'derived.tag', unless: ['ref', 'derived.ref_name'] },
   {
     path: 'organization.id',
     unless: ['repository.id'],
-    without: 'an organization that takes the name again',
   },
   {
     path: 'pipeline.id',
     unless: ['repository.id', 'repository.name'],
-    without: 'a pipeline that takes the name again',
   },
   {
     path: 'pipeline.name',
     unless: ['pipeline.id', 'repository.id', 'repository.name'],
-    without: 'every pipeline',
   },
-  { path: 'workflow.id', without: 'every workflow' },
-  { path: 'project.id', unless: ['workflow.id'], without: 'every project' },
-  { path: 'environment.name', without: 'every environment' },
+  { path: 'workflow.id' },
+  { path: 'project.id', unless: ['workflow.id'] },
+  { path: 'environment.name' },
 ];
 
 /**
@@ -119,13 +116,13 @@ function pinsOf(profile: Profile, facts: Facts, claims: TokenClaims, inSubject: 
   const held = new Set(inSubject);
   const isStable = (path: string) => path !== 'pipeline.id' || namesPipelines(profile);
   const pins: Pin[] = [];
-  for (const { path, unless = [], without } of CANDIDATES) {
+  for (const { path, unless = [] } of CANDIDATES) {
     if (!isStable(path) || [path, ...unless].some((one) => held.has(one))) continue;
     const rule = profile.claims.concat(profile.optionalClaims).find((one) => pathHeld(one, facts) === path);
     const value = rule && claims[rule.name];
     if (rule === undefined || !isPlain(value) || String(claimValue(rule, facts)) !== String(value)) continue;
     held.add(path);
-    pins.push({ claim: rule.name, value: String(value), path, without });
+    pins.push({ claim: rule.name, value: String(value), path });
   }
   return pins;
 }

@@ -3,16 +3,19 @@ import type { BuildStarted } from '@mayfly/contracts/events';
 import { audiencesFor, matches } from '@mayfly/profiles/audience';
 import type { Deployment } from './deployment.ts';
 import { type Kind, kindOf } from './kind-of-build.ts';
-import { type NearMiss, nearMisses } from './near-misses.ts';
+import { nearMisses } from './near-misses.ts';
+import { ofOtherSubjects } from './other-subjects.ts';
 import { otherSubject } from './subject-fit.ts';
 import type { Wish } from './token-of.ts';
-import type { Target, Trust, TrustNames, Widening } from './trust.ts';
+import type { Target, Trust, TrustNames } from './trust.ts';
+import { type TriedWidening, triedWidenings } from './widenings.ts';
 
 /** What was made for one kind of build, and what the relying party says under it to builds that are nearly the same. */
 export type MadeTrust = {
   kind: Kind;
   trust: Trust;
   checked: { name: string; verdict: 'refused' | 'admitted' | 'gets no token' }[];
+  widen: TriedWidening[];
 };
 
 /**
@@ -43,7 +46,8 @@ export function makeTrust(
       verdict: trust.judge(claims).admitted === false ? ('refused' as const) : ('admitted' as const),
     };
   });
-  return { kind, trust: { ...trust, widen: trust.widen.map((one) => tried(one, kind, others)) }, checked };
+  const more = target.comparesSubjects ? ofOtherSubjects(target, deployment, event, wish, names, now) : [];
+  return { kind, trust, checked, widen: [...triedWidenings(kind, trust, others), ...more] };
 }
 
 /** What is pasted must be what is seen. */
@@ -54,21 +58,6 @@ function requireVisible(kind: Kind): void {
     'invalid_request',
     `the token holds signs that cannot be seen, and so could not be pasted safely: ${otherSubject(kind)}`,
   );
-}
-
-/** Adds to a widening who of the others gets in by it. */
-function tried(widening: Widening, { issuer, audience }: Kind, others: readonly NearMiss[]): Widening {
-  const { takes } = widening;
-  if (!takes) return widening;
-  const found = others.filter(
-    ({ claims }) =>
-      claims?.['iss'] === issuer && [claims['aud']].flat().includes(audience) && takes(String(claims['sub'])),
-  );
-  if (found.length === 0) return widening;
-  return {
-    ...widening,
-    admits: `${widening.admits}; among them ${found.map(({ name }) => name).join(', ')}`,
-  };
 }
 
 function audienceFor(

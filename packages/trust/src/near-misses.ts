@@ -4,7 +4,12 @@ import type { Deployment } from './deployment.ts';
 import { type TokenClaims, tokenOf, type Wish } from './token-of.ts';
 
 /** A build that is nearly the same, and its token; undefined where such a build gets none. */
-export type NearMiss = { name: string; claims: TokenClaims | undefined };
+export type NearMiss = {
+  name: string;
+  claims: TokenClaims | undefined;
+  /** What in it no build of the source has; its own subject in another case is nobody's at all. */
+  isForged?: 'issuer' | 'audience' | 'subject';
+};
 
 type Change = (build: Build) => Build | undefined;
 
@@ -101,14 +106,14 @@ function ids({ id, owner }: Repository): Pick<Repository, 'id' | 'owner'> {
 /** What a build cannot be, but a token of somebody else can. */
 function forged(own: TokenClaims): NearMiss[] {
   const several = Array.isArray(own['aud']);
+  const aud = several ? ['https://elsewhere.example'] : 'https://elsewhere.example';
+  const iss = String(own['iss']).replace(/[^/]*$/, 'other');
+  const sub = swapCase(String(own['sub']));
   return [
-    { name: 'another source', claims: { ...own, iss: String(own['iss']).replace(/[^/]*$/, 'other') } },
-    { name: 'another issuer', claims: { ...own, iss: 'https://issuer.evil.example/ci' } },
-    {
-      name: 'another audience',
-      claims: { ...own, aud: several ? ['https://elsewhere.example'] : 'https://elsewhere.example' },
-    },
-    { name: 'a subject that differs by case', claims: { ...own, sub: swapCase(String(own['sub'])) } },
+    { name: 'another source', claims: { ...own, iss }, isForged: 'issuer' },
+    { name: 'another issuer', claims: { ...own, iss: 'https://issuer.evil.example/ci' }, isForged: 'issuer' },
+    { name: 'another audience', claims: { ...own, aud }, isForged: 'audience' },
+    { name: 'a subject that differs by case', claims: { ...own, sub }, isForged: 'subject' },
   ];
 }
 

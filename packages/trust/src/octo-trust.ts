@@ -1,10 +1,10 @@
 import { ServiceError } from '@mayfly/contracts/errors';
 import { stringify } from 'yaml';
 import { type Kind, perBuild } from './kind-of-build.ts';
-import { evaluateOcto, octoFault, octoLiteral } from './octo-policy.ts';
-import { type PatternLanguage, pinWidenings, subjectPattern, subjectWidenings } from './patterns.ts';
+import { evaluateOcto, type OctoPolicy, octoFault, octoLiteral } from './octo-policy.ts';
+import { changeOf, type PatternLanguage, subjectPattern } from './patterns.ts';
 import { otherSubject, requireLastingPart } from './subject-fit.ts';
-import type { Target, Trust, TrustNames } from './trust.ts';
+import type { Opening, Target, Trust, TrustNames, Widening } from './trust.ts';
 
 /** octo-sts: a trust policy in a repository on GitHub. */
 export const octoSts: Target = {
@@ -24,16 +24,7 @@ function octoTrust(kind: Kind, { name = kind.source }: TrustNames): Trust {
     );
   // A separator inside a value is escaped, so that what is left open cannot reach into the next part.
   const language: PatternLanguage = { plain: octoLiteral, any: `[^${kind.profile.subject.separator}]*` };
-  const isPattern = perBuild(kind).length > 0;
-  const policy = {
-    issuer,
-    ...(isPattern ? { subject_pattern: subjectPattern(kind, language) } : { subject }),
-    audience,
-    ...(pins.length > 0 && {
-      claim_pattern: Object.fromEntries(pins.map(({ claim, value }) => [claim, octoLiteral(value)])),
-    }),
-    permissions: { contents: 'read' },
-  };
+  const policy = policyOf(kind, language, { without: [] });
   return {
     texts: [
       {
@@ -42,20 +33,38 @@ function octoTrust(kind: Kind, { name = kind.source }: TrustNames): Trust {
         text: stringify(policy, { lineWidth: 0 }).trimEnd(),
       },
     ],
-    widen: [
-      ...subjectWidenings(
-        kind,
-        language,
-        (pattern) => `subject_pattern: '${pattern}' in place of subject`,
-        (pattern, subject) => new RegExp(`^(?:${pattern})$`, 'u').test(subject),
-      ),
-      ...pinWidenings(kind, (claim) => `leave ${claim} out of claim_pattern`),
-    ],
+    held: pins.map(({ claim }) => claim),
+    loosen: (opening) => loosened(kind, language, opening),
+    widen: [],
     notes: [
       'octo-sts anchors every pattern at both ends; in a pattern `.` and other signs are wild unless a \\ stands before them',
       'permissions say what the GitHub token may do: contents: read is only a beginning',
       'the GitHub token lives an hour, also when the build has finished',
     ],
+    judge: (claims) => evaluateOcto(policy, claims),
+  };
+}
+
+function policyOf(kind: Kind, language: PatternLanguage, { path, without }: Opening): OctoPolicy {
+  const { issuer, subject, audience } = kind;
+  const pins = kind.pins.filter(({ claim }) => !without.includes(claim));
+  const isPattern = path !== undefined || perBuild(kind).length > 0;
+  return {
+    issuer,
+    ...(isPattern ? { subject_pattern: subjectPattern(kind, language, path) } : { subject }),
+    audience,
+    ...(pins.length > 0 && {
+      claim_pattern: Object.fromEntries(pins.map(({ claim, value }) => [claim, octoLiteral(value)])),
+    }),
+    permissions: { contents: 'read' },
+  };
+}
+
+function loosened(kind: Kind, language: PatternLanguage, opening: Opening): Widening {
+  const policy = policyOf(kind, language, opening);
+  const subject = opening.path && `subject_pattern: '${policy.subject_pattern}' in place of subject`;
+  return {
+    change: changeOf(subject, opening, (names) => `leave ${names} out of claim_pattern`),
     judge: (claims) => evaluateOcto(policy, claims),
   };
 }

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Build } from '@mayfly/contracts/build';
 import type { BuildStarted } from '@mayfly/contracts/events';
+import type { Profile } from '@mayfly/profiles/profile';
 import { PROFILES_DIR, readProfile } from '@mayfly/profiles/read';
 import { type Deployment, deploymentOf } from './deployment.ts';
 import { type MadeTrust, makeTrust } from './make-trust.ts';
@@ -58,11 +59,16 @@ export async function deployment(
     `    profile: ${profile}`,
     ...lines.map((line) => `    ${line}`),
   ];
-  return deploymentOf(
-    readPolicyFile(text.join('\n'), 'mayfly.yaml'),
-    'ci',
-    await readProfile(PROFILES_DIR, profile),
-  );
+  return deploymentOf(readPolicyFile(text.join('\n'), 'mayfly.yaml'), 'ci', await profileNamed(profile));
+}
+
+const profiles = new Map<string, Promise<Profile>>();
+
+/** Reads and compiles a profile once, however many builds are made of it. */
+function profileNamed(name: string): Promise<Profile> {
+  const read = profiles.get(name) ?? readProfile(PROFILES_DIR, name);
+  profiles.set(name, read);
+  return read;
 }
 
 /** Makes what one relying party needs for a build. */

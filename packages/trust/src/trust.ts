@@ -5,17 +5,20 @@ import type { Verdict } from './verdict.ts';
 /** A text to paste, and where. */
 export type TrustText = { title: string; language: 'json' | 'hcl' | 'sh' | 'yaml'; text: string };
 
-/** A change to a policy, and who gets in besides once it is made. */
-export type Widening = {
-  change: string;
-  admits: string;
-  /** Says whether a subject is admitted then, where that alone decides. */
-  takes?(subject: string): boolean;
-};
+/** What a policy could leave open: a fact in its subject, and claims that it then holds no more. */
+export type Opening = { path?: string; without: readonly string[] };
+
+/** A change to a policy, and what the relying party would say to a token under the whole policy once it is made. */
+export type Widening = { change: string; judge(claims: TokenClaims): Verdict };
 
 /** What makes one relying party admit one kind of build. */
 export type Trust = {
   texts: TrustText[];
+  /** The claims that these texts hold fast beside `sub`. */
+  held: readonly string[];
+  /** Takes what is to be left open; gives the change, undefined where the language cannot say it. */
+  loosen(opening: Opening): Widening | undefined;
+  /** Changes of another sort that somebody could think of. */
   widen: Widening[];
   /** Limits of the relying party that bear on this, and what its language cannot say. */
   notes: string[];
@@ -33,5 +36,7 @@ export type Target = {
   summary: string;
   /** Its usual audience, if it has one, and how its audiences look. */
   audience: { usual?: string; fits: RegExp };
+  /** Whether it compares whole subjects and nothing else, so that only another subject could widen it. */
+  comparesSubjects?: true;
   make(kind: Kind, names: TrustNames): Trust;
 };

@@ -1,10 +1,10 @@
 import { ServiceError } from '@mayfly/contracts/errors';
 import { type Kind, perBuild } from './kind-of-build.ts';
-import { type PatternLanguage, pinWidenings, subjectPattern, subjectWidenings } from './patterns.ts';
+import { changeOf, type PatternLanguage, subjectPattern } from './patterns.ts';
 import { shellCommand, shellWord } from './shell.ts';
 import { otherSubject, requireLastingPart } from './subject-fit.ts';
-import type { Target, Trust, TrustNames } from './trust.ts';
-import { evaluateVault, vaultGlob } from './vault-evaluate.ts';
+import type { Opening, Target, Trust, TrustNames, Widening } from './trust.ts';
+import { evaluateVault } from './vault-evaluate.ts';
 import { readVaultRole } from './vault-role.ts';
 
 /** Vault: a role of the JWT login. */
@@ -44,15 +44,13 @@ function vaultTrust(kind: Kind, { role = 'ROLE', mount = 'jwt', policies = 'POLI
         ].join('\n'),
       },
     ],
+    held: kind.pins.map(({ claim }) => claim),
+    loosen: (opening) => loosened(kind, opening),
     widen: [
-      ...subjectWidenings(
-        kind,
-        GLOB,
-        (glob) => `no bound_subject, "bound_claims_type": "glob" and "bound_claims": {"sub": "${glob}"}`,
-        vaultGlob,
-      ),
-      ...pinWidenings(kind, (claim) => `leave ${claim} out of bound_claims`),
-      { change: 'leave bound_subject out', admits: 'every build of this source that bound_claims lets in' },
+      {
+        change: perBuild(kind).length > 0 ? 'leave sub out of bound_claims' : 'leave bound_subject out',
+        judge: judgeOf(kind, roleOf(kind, policies, { without: [], glob: '' })),
+      },
     ],
     notes: [
       'Vault compares text with text only: a bound number or boolean never takes a claim that is text, nor the other way',
@@ -60,12 +58,40 @@ function vaultTrust(kind: Kind, { role = 'ROLE', mount = 'jwt', policies = 'POLI
       'a mount has one issuer: another source needs a mount of its own',
       `the Vault token outlives the build by at most ${SESSION_SECONDS} s, as token_explicit_max_ttl says; the runner should revoke it (auth/token/revoke-self)`,
     ],
-    judge: (claims) => evaluateVault({ ...readVaultRole(body), boundIssuer: config.bound_issuer }, claims),
+    judge: judgeOf(kind, body),
   };
 }
 
+function judgeOf({ issuer }: Kind, role: object): Trust['judge'] {
+  const read = { ...readVaultRole(role), boundIssuer: issuer };
+  return (claims) => evaluateVault(read, claims);
+}
+
+function loosened(kind: Kind, opening: Opening): Widening | undefined {
+  const { path, without } = opening;
+  const glob = path && subjectPattern(kind, GLOB, path);
+  const body = roleOf(kind, '', { without, ...(glob && { glob }) });
+  if (body['bound_claims_type'] === 'glob' && unwritable(kind, without) !== undefined) return undefined;
+  const claims = JSON.stringify({ sub: glob }).slice(1, -1);
+  const subject =
+    glob &&
+    (perBuild(kind).length > 0
+      ? `${claims} in bound_claims`
+      : `no bound_subject, "bound_claims_type": "glob" and ${claims} in bound_claims`);
+  return {
+    change: changeOf(subject, opening, (names) => `leave ${names} out of bound_claims`),
+    judge: judgeOf(kind, body),
+  };
+}
+
+/** What a glob of this kind would have to write and cannot. */
+function unwritable({ subject, pins }: Kind, without: readonly string[] = []): string | undefined {
+  const values = pins.flatMap(({ claim, value }) => (without.includes(claim) ? [] : [value]));
+  return [subject, ...values].find((text) => text.includes('*'));
+}
+
 function requireWritable(kind: Kind): void {
-  const odd = [kind.subject, ...kind.pins.map(({ value }) => value)].find((text) => text.includes('*'));
+  const odd = unwritable(kind);
   if (perBuild(kind).length === 0 || odd === undefined) return;
   throw new ServiceError(
     'invalid_request',
@@ -73,18 +99,25 @@ function requireWritable(kind: Kind): void {
   );
 }
 
-function roleOf(kind: Kind, policies: string): Record<string, unknown> {
+/** The role; with a glob, for the subjects that are of it, and with an empty one for all. */
+function roleOf(
+  kind: Kind,
+  policies: string,
+  { without, glob = perBuild(kind).length > 0 ? subjectPattern(kind, GLOB) : undefined }: Changed = {
+    without: [],
+  },
+): Record<string, unknown> {
   const { audience, subject, pins, claims } = kind;
-  const isPattern = perBuild(kind).length > 0;
-  const bound = Object.fromEntries(pins.map(({ claim }) => [claim, claims[claim]]));
-  const boundClaims = isPattern ? { sub: subjectPattern(kind, GLOB), ...bound } : bound;
+  const kept = pins.filter(({ claim }) => !without.includes(claim));
+  const bound = Object.fromEntries(kept.map(({ claim }) => [claim, claims[claim]]));
+  const boundClaims = glob ? { sub: glob, ...bound } : bound;
   return {
     role_type: 'jwt',
     user_claim: 'sub',
     bound_audiences: [audience],
-    ...(!isPattern && { bound_subject: subject }),
+    ...(glob === undefined && { bound_subject: subject }),
     ...(Object.keys(boundClaims).length > 0 && {
-      bound_claims_type: isPattern ? 'glob' : 'string',
+      bound_claims_type: glob ? 'glob' : 'string',
       bound_claims: boundClaims,
     }),
     token_policies: policies.split(','),
@@ -92,3 +125,5 @@ function roleOf(kind: Kind, policies: string): Record<string, unknown> {
     token_explicit_max_ttl: SESSION_SECONDS,
   };
 }
+
+type Changed = { without: readonly string[]; glob?: string };
