@@ -93,7 +93,7 @@ function wordOf({ admitted }: CheckedPolicy): keyof typeof WORDS {
 }
 
 function textOf(checked: CheckedPolicy): string {
-  const { reasons, warnings, admitted_too } = checked;
+  const { reasons, warnings, admitted_too, same_kind } = checked;
   return [
     WORDS[wordOf(checked)],
     ...reasons.map((reason) => `  ${printable(reason)}`),
@@ -108,6 +108,10 @@ function textOf(checked: CheckedPolicy): string {
     ...section(
       'Tried, and admitted too',
       admitted_too.map((name) => `  ${name}`),
+    ),
+    ...section(
+      'Of the same kind, and admitted too',
+      same_kind.map((name) => `  ${name}`),
     ),
     '',
   ].join('\n');

@@ -18,6 +18,10 @@ export function trustText({ kind, trust, checked, widen }: MadeTrust): string {
       'Tried, and ADMITTED TOO: nothing that the relying party sees tells them apart',
       also.length === 0 ? [] : [...listed(also), `      next: ${otherSubject(kind)}`],
     ),
+    ...section(
+      'Of the same kind, and admitted: the same code in another job, by another event or elsewhere',
+      listed(named('same kind')),
+    ),
     ...section('Gets no token', listed(named('gets no token'))),
     ...section(
       'What would widen it',

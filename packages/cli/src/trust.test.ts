@@ -41,6 +41,7 @@ test('trust prints what is to be pasted, what it was tried on and what would wid
   expect(code).toBe(0);
   expect(stdout).toMatch(/"Federated": "arn:aws:iam::42:oidc-provider\/id\.example\/ci"/);
   expect(stdout).toMatch(/Tried, and refused\n {2}another branch/);
+  expect(stdout).toMatch(/Of the same kind, and admitted: .*\n {2}another event, such as a schedule\n/);
   expect(stdout).toMatch(/What would widen it\n/);
   expect(stdout).not.toMatch(/ADMITTED TOO/);
 });

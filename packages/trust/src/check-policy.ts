@@ -13,8 +13,11 @@ import type { Verdict } from './verdict.ts';
 /** What a policy says to a token, and what it says to others that it should not. */
 export type CheckedPolicy = Verdict & {
   language: 'aws' | 'vault';
-  warnings: PolicyWarning[] /** Of the builds that are nearly the same, those that are admitted too. */;
+  warnings: PolicyWarning[];
+  /** Of the builds that are nearly the same, those that are admitted too. */
   admitted_too: string[];
+  /** And those of the same code at another time or place. */
+  same_kind: string[];
 };
 
 /**
@@ -28,8 +31,12 @@ export function checkPolicy(
   others: readonly NearMiss[] = [],
 ): CheckedPolicy {
   const value = parse(text);
-  const too = (judge: (claims: TokenClaims) => Verdict) =>
-    others.flatMap((other) => (other.claims && judge(other.claims).admitted !== false ? [other.name] : []));
+  const too = (judge: (claims: TokenClaims) => Verdict) => {
+    const admitted = others.filter(({ claims: one }) => one && judge(one).admitted !== false);
+    const named = (isSame: boolean) =>
+      admitted.flatMap(({ name, isSameKind = false }) => (isSameKind === isSame ? [name] : []));
+    return { admitted_too: named(false), same_kind: named(true) };
+  };
   if (isAws(value)) {
     const policy = readAwsPolicy(value);
     const judge = (one: TokenClaims) => evaluateAws(policy, one);
@@ -37,7 +44,7 @@ export function checkPolicy(
       language: 'aws',
       ...judge(claims),
       warnings: awsWarnings(policy, claims, known),
-      admitted_too: too(judge),
+      ...too(judge),
     };
   }
   const read = readVaultRole(value);
@@ -48,7 +55,7 @@ export function checkPolicy(
     language: 'vault',
     ...judge(claims),
     warnings: vaultWarnings(role, claims, known),
-    admitted_too: too(judge),
+    ...too(judge),
   };
 }
 

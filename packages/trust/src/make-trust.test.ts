@@ -32,62 +32,7 @@ describe.each(NAMES)('%s', (name) => {
       );
     },
   );
-
-  test('admits every golden build that it can take whole, and says whom it cannot tell from it', async () => {
-    const untold: Record<string, string[]> = {};
-    for (const golden of GOLDEN_BUILDS)
-      for (const other of await untoldOf(name, golden))
-        untold[golden.profile] = [...new Set([...(untold[golden.profile] ?? []), other])].sort();
-
-    expect(untold).toEqual(SEES_SUBJECT_ONLY.includes(name) ? UNTOLD_BY_SUBJECT : UNTOLD_BY_CLAIMS);
-  });
 });
-
-/** Whom a relying party cannot tell from a golden build; none where it does not take that build, and says why. */
-async function untoldOf(
-  name: string,
-  { profile, file, build, subjectClaim }: (typeof GOLDEN_BUILDS)[number],
-): Promise<string[]> {
-  const isSet = subjectClaim !== undefined && /github|gitlab/.test(profile);
-  const lines = [
-    "audiences: ['*']",
-    ...(isSet ? [`subject: ${subjectClaim}`] : []),
-    ...(file.includes('fork') ? ['forks: allow'] : []),
-  ];
-  const wish = isSet || subjectClaim === undefined ? {} : { subjectClaim };
-  try {
-    return admittedToo(await made(name, { build, profile, lines, ...wish }));
-  } catch (error) {
-    expect((error as Error).message).toMatch(
-      /^(the subject (holds|has)|subject has|.* has signs|octo-sts takes)/,
-    );
-    return [];
-  }
-}
-
-const BRANCHES = [
-  'a branch whose name begins the same',
-  'a branch whose name differs by case',
-  'a tag called like the branch',
-  'another branch',
-];
-const AGAIN = 'a repository that takes the name again';
-
-const SEES_SUBJECT_ONLY = ['aws', 'azure'];
-const UNTOLD_BY_SUBJECT = {
-  buildkite: [...BRANCHES, 'another pipeline'],
-  concourse: ['another pipeline'],
-  github: [...BRANCHES, AGAIN].sort(),
-  gitlab: [AGAIN, 'another environment'],
-  mayfly: BRANCHES,
-  n8n: ['another workflow'],
-  vela: ['a fork', AGAIN, 'another environment'],
-};
-/** Vela's tokens have no ids, and Buildkite's of a tag say its name as that of a branch. */
-const UNTOLD_BY_CLAIMS = {
-  buildkite: ['a tag called like the branch'],
-  vela: [AGAIN, 'another environment'],
-};
 
 test('a fork in the name of the repository is refused also where its own subject would not tell it', async () => {
   const result = await made('vault', { profile: 'vela' });

@@ -10,11 +10,14 @@ import type { Wish } from './token-of.ts';
 import type { Target, Trust, TrustNames } from './trust.ts';
 import { type TriedWidening, triedWidenings } from './widenings.ts';
 
-/** What was made for one kind of build, and what the relying party says under it to builds that are nearly the same. */
+/**
+ * What was made for one kind of build, and what the relying party says under it to builds that are nearly the same:
+ * `same kind` to those that are admitted and may be.
+ */
 export type MadeTrust = {
   kind: Kind;
   trust: Trust;
-  checked: { name: string; verdict: 'refused' | 'admitted' | 'gets no token' }[];
+  checked: { name: string; verdict: 'refused' | 'admitted' | 'same kind' | 'gets no token' }[];
   widen: TriedWidening[];
 };
 
@@ -39,12 +42,10 @@ export function makeTrust(
   if (own.admitted !== true)
     throw new TypeError(`what was made refuses the build itself: ${own.reasons.join('; ')}`);
   const others = nearMisses(deployment, event, wish, now);
-  const checked = others.map(({ name, claims }) => {
-    if (!claims) return { name, verdict: 'gets no token' as const };
-    return {
-      name,
-      verdict: trust.judge(claims).admitted === false ? ('refused' as const) : ('admitted' as const),
-    };
+  const checked = others.map(({ name, claims, isSameKind }): MadeTrust['checked'][number] => {
+    if (!claims) return { name, verdict: 'gets no token' };
+    if (trust.judge(claims).admitted === false) return { name, verdict: 'refused' };
+    return { name, verdict: isSameKind ? 'same kind' : 'admitted' };
   });
   const more = target.comparesSubjects ? ofOtherSubjects(target, deployment, event, wish, names, now) : [];
   return { kind, trust, checked, widen: [...triedWidenings(kind, trust, others), ...more] };
