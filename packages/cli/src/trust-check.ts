@@ -8,6 +8,7 @@ import { issuerOf } from '@mayfly/trust/deployment';
 import { readForm } from '@mayfly/trust/inspect-form';
 import { type NearMiss, nearMisses } from '@mayfly/trust/near-misses';
 import type { TokenKnowledge } from '@mayfly/trust/policy-warning';
+import { readTrustPolicy, type TrustPolicy, usualAudience } from '@mayfly/trust/read-trust-policy';
 import { subjectParts } from '@mayfly/trust/subject-parts';
 import { admittedBuild, type TokenClaims, tokenOf } from '@mayfly/trust/token-of';
 import type { Surroundings } from './command.ts';
@@ -36,37 +37,46 @@ export async function runTrustCheck(
     );
   if ([file, values.event, values.token].filter((one) => one === '-').length > 1)
     throw new CommandError('usage', 'standard input can be read once: give one of them as a file');
-  const policy = await readText(file, surroundings, 'the policy', 'mayfly trust check');
-  const { claims, known, others } =
+  // Whatever it is for, a text that is no policy is told first.
+  const policy = readTrustPolicy(await readText(file, surroundings, 'the policy', 'mayfly trust check'));
+  const { claims, known, others, audience } =
     values.token === undefined
-      ? await ofEvent(values, surroundings)
+      ? await ofEvent(policy, values, surroundings)
       : await ofToken(values.token, surroundings);
   const checked = checkPolicy(policy, claims, known, others);
   surroundings.stdout.write(
-    values.json ? `${JSON.stringify(jsonOf(checked), undefined, 2)}\n` : textOf(checked),
+    values.json
+      ? `${JSON.stringify(jsonOf(checked, claims), undefined, 2)}\n`
+      : textOf(checked, audience ?? printable(String(claims['aud']))),
   );
   return checked.admitted === true ? 0 : EXIT_CODES.refused;
 }
 
-type Asked = { claims: TokenClaims; known: TokenKnowledge; others?: NearMiss[] };
+type Asked = {
+  claims: TokenClaims;
+  known: TokenKnowledge;
+  others?: NearMiss[];
+  /** The audience that was taken, and why. */
+  audience?: string;
+};
 
-async function ofEvent(values: Values, surroundings: Surroundings): Promise<Asked> {
+async function ofEvent(given: TrustPolicy, values: Values, surroundings: Surroundings): Promise<Asked> {
   const { deployment, event } = await readBuild(values, surroundings);
   const { profile, policy } = deployment;
   const now = Math.floor(Date.now() / 1000);
   const asked = wishOf(values);
-  const wish = { ...asked, ...declaredAudience(asked.audience, event.data.id_tokens) };
+  const declared = Object.values(event.data.id_tokens ?? {}).map(({ aud }) => aud);
+  const usual = asked.audience === undefined ? usualAudience(given, declared.flat()) : undefined;
+  const wish = { ...asked, ...(usual && { audience: usual.audience }) };
   issuerOf(deployment);
   const { claims } = tokenOf(deployment, event, wish, now);
   const facts = factsOf(admittedBuild(policy, event, now));
   const { parts } = subjectParts(profile, facts, wish.subjectClaim ?? policy.subject);
   const known = { parts, ...ofProfiles([profile]) };
-  return { claims, known, others: nearMisses(deployment, event, wish, now) };
-}
-
-function declaredAudience(asked: unknown, declared: Record<string, { aud: string | string[] }> = {}) {
-  const [only, ...more] = Object.values(declared);
-  return asked === undefined && only && more.length === 0 ? { audience: only.aud } : {};
+  return {
+    ...{ claims, known, others: nearMisses(deployment, event, wish, now) },
+    ...(usual && { audience: `${printable(usual.audience)}, ${usual.because}` }),
+  };
 }
 
 /** Nothing tells by which profile a token was made: what a user decides in any of ours, a user may have decided. */
@@ -92,10 +102,10 @@ function wordOf({ admitted }: CheckedPolicy): keyof typeof WORDS {
   return admitted === undefined ? 'open' : admitted ? 'yes' : 'no';
 }
 
-function textOf(checked: CheckedPolicy): string {
+function textOf(checked: CheckedPolicy, audience: string): string {
   const { reasons, warnings, admitted_too, same_kind } = checked;
   return [
-    WORDS[wordOf(checked)],
+    `${WORDS[wordOf(checked)]}, for the audience ${audience}`,
     ...reasons.map((reason) => `  ${printable(reason)}`),
     ...(['more', 'less'] as const).flatMap((way) =>
       section(
@@ -117,6 +127,6 @@ function textOf(checked: CheckedPolicy): string {
   ].join('\n');
 }
 
-function jsonOf({ admitted, ...rest }: CheckedPolicy) {
-  return { admitted: admitted ?? null, ...rest };
+function jsonOf({ admitted, ...rest }: CheckedPolicy, { aud }: TokenClaims) {
+  return { admitted: admitted ?? null, audience: aud, ...rest };
 }

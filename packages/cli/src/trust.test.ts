@@ -1,37 +1,8 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { testToken } from './testing.ts';
-import { runInProcess as runMayfly } from './trust-in-test.ts';
-
-const EVENT = {
-  ...{
-    specversion: '1.0',
-    id: 'e',
-    source: 'ci',
-    type: 'dev.mayfly.ci.build.started',
-    time: '2026-11-20T07:00:00Z',
-  },
-  data: {
-    build: { id: 'b-1', ref: 'refs/heads/main', event: 'push', repository: { id: '7', name: 'octo/hello' } },
-    id_tokens: { VAULT: { aud: 'https://vault.example' } },
-  },
-};
-const POLICY = `base_url: https://id.example
-sources:
-  ci:
-    audiences:
-      - https://vault.example
-      - sts.amazonaws.com
-`;
-
-function workDirectory(files: Record<string, string> = {}): string {
-  const cwd = mkdtempSync(join(tmpdir(), 'trust-'));
-  const all = { 'started.json': JSON.stringify(EVENT), 'mayfly.yaml': POLICY, ...files };
-  for (const [name, text] of Object.entries(all)) writeFileSync(join(cwd, name), text);
-  return cwd;
-}
+import { EVENT, POLICY, runInProcess as runMayfly, workDirectory } from './trust-in-test.ts';
 
 test('trust prints what is to be pasted, what it was tried on and what would widen it', async () => {
   const { code, stdout } = await runMayfly(['trust', 'aws', '--event', 'started.json', '--account', '42'], {
@@ -101,7 +72,7 @@ test('check says by which condition a token is refused, and of what the policy a
   const byEvent = await runMayfly(['trust', 'check', 'role.json', '--event', 'started.json'], { cwd });
 
   expect(code).toBe(4);
-  expect(stdout).toMatch(/^REFUSED\n {2}invalid audience .*bound_audiences/);
+  expect(stdout).toMatch(/^REFUSED, for the audience .*\n {2}invalid audience .*bound_audiences/);
   expect(stdout).toMatch(/It admits more than it looks like\n {2}bound_claims holds ref only/);
   expect(byEvent.code).toBe(4);
 });

@@ -26,7 +26,8 @@ Options
   --config FILE           the policy; mayfly.yaml if left out
   --profiles DIRECTORY    where the profiles are; those that come with mayfly if left out
   --issuer URL            the source's issuer; base_url of mayfly.yaml and the source if left out
-  --audience AUDIENCE     whom the token is for; the relying party's usual one if left out
+  --audience AUDIENCE     whom the token is for; the relying party's usual one if left out: for
+                          check sts.amazonaws.com, or the role's only bound_audiences
   --lifetime, --claim, --subject-claim, --aws-session-tag
                           as the build asks for them: see mayfly token --help
   --json                  print JSON, for programs

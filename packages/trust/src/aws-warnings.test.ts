@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { checkPolicy } from './check-policy.ts';
 import type { TokenKnowledge } from './policy-warning.ts';
+import { readTrustPolicy } from './read-trust-policy.ts';
 
 const PROVIDER = 'id.example.com/ci';
 const CLAIMS = {
@@ -29,7 +30,7 @@ const warnings = (Condition: object, known: Partial<TokenKnowledge> = {}) => {
     },
   ];
   const policy = JSON.stringify({ Version: '2012-10-17', Statement });
-  const checked = checkPolicy(policy, CLAIMS, { ...KNOWN, ...known });
+  const checked = checkPolicy(readTrustPolicy(policy), CLAIMS, { ...KNOWN, ...known });
   return checked.warnings.map(({ admits, what }) => `${admits}: ${what}`);
 };
 const sub = (value: string) => ({ [`${PROVIDER}:sub`]: value });
@@ -177,7 +178,11 @@ test('a principal that is every provider is warned of', () => {
     Principal: '*',
     Condition: { StringEquals: { ...AUD, ...sub(CLAIMS.sub) } },
   };
-  const { admitted, warnings: found } = checkPolicy(JSON.stringify({ Statement }), CLAIMS, KNOWN);
+  const { admitted, warnings: found } = checkPolicy(
+    readTrustPolicy(JSON.stringify({ Statement })),
+    CLAIMS,
+    KNOWN,
+  );
 
   expect(admitted).toBe(true);
   expect(found[0]?.what).toMatch(/its Principal is every provider/);
@@ -195,7 +200,7 @@ test('a statement of another provider is its own affair, and several providers i
     [`${one}:aud`, 'sts.amazonaws.com'],
   ];
   const check = (...Statement: object[]) =>
-    checkPolicy(JSON.stringify({ Version: '2012-10-17', Statement }), CLAIMS, KNOWN);
+    checkPolicy(readTrustPolicy(JSON.stringify({ Version: '2012-10-17', Statement })), CLAIMS, KNOWN);
 
   const two = check(of(PROVIDER), of('other.example'), { ...of('third.example'), Condition: {} });
   expect(two).toMatchObject({ admitted: true, warnings: [] });

@@ -1,12 +1,10 @@
-import { ServiceError } from '@mayfly/contracts/errors';
 import { evaluateAws } from './aws-evaluate.ts';
-import { readAwsPolicy } from './aws-policy.ts';
 import { awsWarnings } from './aws-warnings.ts';
 import type { NearMiss } from './near-misses.ts';
 import type { PolicyWarning, TokenKnowledge } from './policy-warning.ts';
+import type { TrustPolicy } from './read-trust-policy.ts';
 import type { TokenClaims } from './token-of.ts';
 import { evaluateVault } from './vault-evaluate.ts';
-import { readVaultRole } from './vault-role.ts';
 import { vaultWarnings } from './vault-warnings.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -21,56 +19,33 @@ export type CheckedPolicy = Verdict & {
 };
 
 /**
- * Takes the text of an AWS trust policy or of a role of Vault's JWT login, a token's claims and what is known of its
- * kind; says whether it is admitted, by which condition, and what else is. Throws a ServiceError for another text.
+ * Takes a policy that was read, a token's claims, what is known of its kind, and builds that are nearly the same; says
+ * whether the token is admitted, by which condition, and what else is.
  */
 export function checkPolicy(
-  text: string,
+  given: TrustPolicy,
   claims: TokenClaims,
   known: TokenKnowledge,
   others: readonly NearMiss[] = [],
 ): CheckedPolicy {
-  const value = parse(text);
-  const too = (judge: (claims: TokenClaims) => Verdict) => {
-    const admitted = others.filter(({ claims: one }) => one && judge(one).admitted !== false);
-    const named = (isSame: boolean) =>
-      admitted.flatMap(({ name, isSameKind = false }) => (isSameKind === isSame ? [name] : []));
-    return { admitted_too: named(false), same_kind: named(true) };
-  };
-  if (isAws(value)) {
-    const policy = readAwsPolicy(value);
-    const judge = (one: TokenClaims) => evaluateAws(policy, one);
-    return {
-      language: 'aws',
-      ...judge(claims),
-      warnings: awsWarnings(policy, claims, known),
-      ...too(judge),
-    };
+  if (given.language === 'aws') {
+    const judge = (one: TokenClaims) => evaluateAws(given.policy, one);
+    const warnings = awsWarnings(given.policy, claims, known);
+    return { language: 'aws', ...judge(claims), warnings, ...admittedOf(others, judge) };
   }
-  const read = readVaultRole(value);
   // The mount has the keys of one issuer; where it is not given along, it is taken to be the token's.
-  const role = { ...read, boundIssuer: read.boundIssuer ?? String(claims['iss'] ?? '') };
+  const role = { ...given.role, boundIssuer: given.role.boundIssuer ?? String(claims['iss'] ?? '') };
   const judge = (one: TokenClaims) => evaluateVault(role, one);
-  return {
-    language: 'vault',
-    ...judge(claims),
-    warnings: vaultWarnings(role, claims, known),
-    ...too(judge),
-  };
+  const warnings = vaultWarnings(role, claims, known);
+  return { language: 'vault', ...judge(claims), warnings, ...admittedOf(others, judge) };
 }
 
-function isAws(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'Statement' in value;
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new ServiceError(
-      'invalid_request',
-      'the policy is not JSON: give an AWS trust policy, or a role of Vault (vault read -format=json auth/jwt/role/NAME)',
-      { cause },
-    );
-  }
+function admittedOf(
+  others: readonly NearMiss[],
+  judge: (claims: TokenClaims) => Verdict,
+): Pick<CheckedPolicy, 'admitted_too' | 'same_kind'> {
+  const admitted = others.filter(({ claims }) => claims && judge(claims).admitted !== false);
+  const named = (isSame: boolean) =>
+    admitted.flatMap(({ name, isSameKind = false }) => (isSameKind === isSame ? [name] : []));
+  return { admitted_too: named(false), same_kind: named(true) };
 }

@@ -2,6 +2,7 @@ import { PROFILES_DIR, readProfile } from '@mayfly/profiles/read';
 import { describe, expect, test } from 'vitest';
 import { checkPolicy } from './check-policy.ts';
 import { isUserControlled, pathsOfClaim } from './claim-origins.ts';
+import { readTrustPolicy } from './read-trust-policy.ts';
 import { evaluateVault, vaultGlob } from './vault-evaluate.ts';
 import { readVaultRole } from './vault-role.ts';
 
@@ -35,7 +36,7 @@ const known = {
   pathsOf: (claim: string) => pathsOfClaim(PROFILES, claim),
 };
 const warnings = (role: object) =>
-  checkPolicy(JSON.stringify({ data: { ...ROLE, ...role } }), CLAIMS, known)
+  checkPolicy(readTrustPolicy(JSON.stringify({ data: { ...ROLE, ...role } })), CLAIMS, known)
     .warnings.map(({ what }) => what)
     .join('\n');
 
@@ -155,8 +156,8 @@ describe('a role that admits more or less than it looks like is warned of', () =
 test('what is no role is refused with what to give', () => {
   expect(() => readVaultRole([])).toThrow(/: give the role \(vault read/);
   expect(() => readVaultRole({ bound_subject: 'x' })).toThrow(/no user_claim/);
-  expect(() => checkPolicy('role "x" {}', CLAIMS, known)).toThrow(
-    /is not JSON: give an AWS trust policy, or a role of Vault/,
+  expect(() => readTrustPolicy('role "x" {}')).toThrow(
+    /is not JSON: give an AWS trust policy .*, or a role of Vault/,
   );
 });
 
@@ -169,5 +170,5 @@ test('of builds that are nearly the same, those that are admitted too are named'
   ];
   const role = JSON.stringify({ ...ROLE, bound_claims: { repository_id: '7' } });
 
-  expect(checkPolicy(role, CLAIMS, known, others).admitted_too).toEqual(['another branch']);
+  expect(checkPolicy(readTrustPolicy(role), CLAIMS, known, others).admitted_too).toEqual(['another branch']);
 });
