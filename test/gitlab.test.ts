@@ -170,13 +170,21 @@ deploy:
   });
 });
 
-test('an audience is expanded from the variables of the build, not of the runner', async () => {
-  const config = 'id_tokens: { T: { aud: https://vault.$CI_SERVER_HOST } }\n';
-  const script = `echo "$T" | cut -d. -f2 | tr _- /+ | base64 -d 2>/dev/null | grep -o '"aud":"[^"]*"'`;
+test('an audience is expanded from the file, then from the build, not from the runner, and held against policy', async () => {
+  const config = `
+variables: { SERVER: nothing.example }
+job:
+  variables: { SERVER: vault.$CI_SERVER_HOST }
+  id_tokens: { T: { aud: https://vault.$CI_SERVER_HOST }, U: { aud: https://$SERVER } }
+`;
+  const script = `for t in $T $U; do echo "$t" | cut -d. -f2 | tr _- /+ | base64 -d 2>/dev/null | grep -o '"aud":"[^"]*"'; done`;
+  const env = { CI_SERVER_HOST: 'evil.example', SERVER: 'evil.example' } as never;
 
-  const { stdout } = await execConfig(config, script, { CI_SERVER_HOST: 'evil.example' } as never);
+  const { stdout } = await execConfig(config, script, env, '--job', 'job');
+  const refused = await execConfig(config.replace('vault.$CI', 'other.$CI'), 'echo ran', env, '--job', 'job');
 
-  expect(stdout).toBe('"aud":"https://vault.gitlab.example.com"\n');
+  expect(stdout).toBe('"aud":"https://vault.gitlab.example.com"\n'.repeat(2));
+  expect(refused).toMatchObject({ code: 4, stdout: '' });
 });
 
 test('the Vault lease is renewed while the command runs, and the Vault token revoked when it ends', async () => {

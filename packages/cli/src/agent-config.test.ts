@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readAgentConfig } from './agent-config.ts';
+import { parseExecOptions } from './exec-options.ts';
 
 const read = (text: string, job?: string) => {
   const file = join(mkdtempSync(join(tmpdir(), 'config-')), 'agent-config.yml');
@@ -36,6 +37,53 @@ test('the only ID token is the one that secrets are read with', () => {
 
 test('a file that declares nothing gives nothing', () => {
   expect(read('image: alpine')).toEqual({ idTokens: {}, secrets: {}, variables: {} });
+});
+
+test.each([
+  ['that is empty', ''],
+  ['of a comment', '# nothing yet\n'],
+  ['whose names have nothing behind them', 'id_tokens:\nsecrets:\nvariables:\n'],
+])('a file %s declares nothing', (_, text) => {
+  expect(read(text)).toEqual({ idTokens: {}, secrets: {}, variables: {} });
+});
+
+test('a job with an empty id_tokens has no tokens, not those of default', () => {
+  expect(read('default: { id_tokens: { A: { aud: a } } }\none: { id_tokens: }', 'one').idTokens).toEqual({});
+});
+
+test('a pipeline may begin with the document of its inputs', () => {
+  const text = 'spec: { inputs: { stage: { default: x } } }\n---\ndeploy: { id_tokens: { A: { aud: a } } }\n';
+
+  expect(read(text, 'deploy').idTokens).toEqual({ A: ['a'] });
+});
+
+test('audiences are expanded from the variables of the job, then of the file; the rest is left to the issuer', () => {
+  const text = `
+variables: { HOST: file.example, STAGE: { value: test }, URL: 'https://$HOST/\${STAGE}', RAW: { value: $HOST, expand: false } }
+job:
+  variables: { HOST: job.example }
+  id_tokens: { A: { aud: [$URL, 'https://\${HOST}', 'x-$CI_PROJECT_ID-\${environment}', $$HOST, $RAW] } }
+`;
+
+  expect(read(text, 'job').idTokens).toEqual({
+    A: [
+      'https://job.example/test',
+      'https://job.example',
+      'x-$CI_PROJECT_ID-\u0024{environment}',
+      '$$HOST',
+      '$$HOST',
+    ],
+  });
+});
+
+test('variables that double one another are refused, whatever they hold', () => {
+  const doubling = (end: string) => {
+    const names = Array.from({ length: 40 }, (_, at) => `  V${at}: $V${at + 1}$V${at + 1}`);
+    return `variables:\n${names.join('\n')}\n  V40: "${end}"\nid_tokens: { A: { aud: x$V0 } }`;
+  };
+
+  expect(() => read(doubling('x'))).toThrow('too long');
+  expect(read(doubling('')).idTokens).toEqual({ A: ['x'] });
 });
 
 test('a job has its own tokens in place of those of default', () => {
@@ -78,6 +126,32 @@ test.each([
     `${TOKENS}secrets: { S: { vault: { engine: { name: kv, path: x }, path: y, field: z }, token: $A } }`,
     'kv-v2, kv-v1 or generic',
   ],
+  ['two documents', 'image: a\n---\nid_tokens: { A: { aud: a } }', 'holds 2 YAML documents'],
+  ['a header and no job named', `spec: {}\n---\n${TOKENS}`, 'holds 2 YAML documents'],
+  ['a second document that is broken', 'image: a\n---\nid_tokens: {', 'is no YAML (line 3'],
+  [
+    'a key in a secret that Vault has not',
+    `${TOKENS}secrets: { S: { vault: { engine: { name: kv-v2, path: x }, path: y, field: z, namespace: n }, token: $A } }`,
+    'secrets.S.vault.namespace is not known: it has engine, path, field',
+  ],
+  [
+    'a key in an engine that none has',
+    `${TOKENS}secrets: { S: { vault: { engine: { name: kv-v2, path: x, version: 2 }, path: y, field: z }, token: $A } }`,
+    'secrets.S.vault.engine.version is not known',
+  ],
+  ['a secret and a token of one name', `${TOKENS}secrets: { A: { vault: x/y@z, token: $A } }`, 'A is the'],
+  [
+    'a secret called as the file of a token',
+    `${TOKENS}secrets: { A_FILE: { vault: x/y@z, token: $A } }`,
+    'A_FILE is the variable of two',
+  ],
+  ['a token called as the file of another', 'id_tokens: { A: { aud: a }, A_FILE: { aud: a } }', 'A_FILE is'],
+  [
+    'variables in a circle',
+    'variables: { X: $Y, Y: $X }\nid_tokens: { A: { aud: $X } }',
+    'X, Y, X refer to each other',
+  ],
+  ['an input that is not filled in', 'id_tokens: { A: { aud: "$[[ inputs.aud ]]" } }', 'names an input'],
   ['file that is text', `${TOKENS}secrets: { S: { vault: x/y@z, token: $A, file: "no" } }`, 'true or false'],
 ])('a file with %s is refused in one line', (_, text, said) => {
   expect(() => read(text)).toThrow(expect.objectContaining({ failure: 'configuration' }));
@@ -87,9 +161,17 @@ test.each([
 
 test.each([
   ['that is not there', 'a: {}', 'there is no job'],
+  ['of a second document', 'a: {}\n---\nb: {}', 'holds 2 YAML documents'],
+  ['of a third document', 'spec: {}\n---\nb: {}\n---\nb: {}', 'holds 3 YAML documents'],
   ['that extends another', 'b: { extends: .x }', 'extends another job'],
 ])('a job %s is refused', (_, text, said) => {
   expect(() => read(text, 'b')).toThrow(said);
+});
+
+test('a job without the file that it is in is a wrong command line', () => {
+  expect(() => parseExecOptions(['--job', 'deploy', '--', 'true'])).toThrow(
+    expect.objectContaining({ failure: 'usage', message: expect.stringContaining('--config') }),
+  );
 });
 
 test('a file that is not there is named', () => {

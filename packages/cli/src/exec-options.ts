@@ -45,6 +45,8 @@ export function parseExecOptions(args: readonly string[]): ExecOptions {
     job,
     ...clouds
   } = rest;
+  if (job !== undefined && config === undefined)
+    throw new CommandError('usage', '--job names a job of a file: say which with --config .gitlab-ci.yml');
   return {
     command,
     help,

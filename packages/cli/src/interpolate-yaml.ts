@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type Document, LineCounter, parseDocument } from 'yaml';
+import { Document, LineCounter, parseAllDocuments } from 'yaml';
 import { CommandError } from './exit-codes.ts';
 
 /** A map of a YAML file, as plain data. */
@@ -9,15 +9,27 @@ const MAX_FILE_BYTES = 4 * 1024 * 1024;
 
 /** Reads a YAML file of one document. Throws in one line, with the line of the file where it is no YAML. */
 export function readYamlFile(file: string): Document {
+  const [first, ...more] = readYamlDocuments(file);
+  if (more.length > 0)
+    throw new CommandError(
+      'configuration',
+      `${file} holds ${more.length + 1} YAML documents, of which only the first would be read: leave one in it`,
+    );
+  return first ?? new Document();
+}
+
+/** Reads every document of a YAML file; throws as readYamlFile does. */
+export function readYamlDocuments(file: string): Document[] {
   const lineCounter = new LineCounter();
-  const document = parseDocument(textOf(file), {
+  const options = {
     lineCounter,
     prettyErrors: false,
     uniqueKeys: true,
     merge: true,
     logLevel: 'silent',
-  });
-  const [fault] = document.errors;
+  } as const;
+  const documents: Document[] = [...parseAllDocuments(textOf(file), options)];
+  const [fault] = documents.flatMap(({ errors }) => errors);
   if (fault) {
     const { line } = lineCounter.linePos(fault.pos[0]);
     // The message may go on with the text of the file.
@@ -26,7 +38,7 @@ export function readYamlFile(file: string): Document {
       `${file} is no YAML (line ${line}: ${fault.message.split('\n')[0]})`,
     );
   }
-  return document;
+  return documents;
 }
 
 /** Gives what a document holds as plain data; throws where it is no map, or grows without end. */

@@ -209,6 +209,8 @@ test.each([
   ['a Vault and no grant', vault(jwt), 'no grant'],
   ['a list', '- x', 'map at its top'],
   ['broken YAML', 'x: [', 'is no YAML (line'],
+  ['a second document', 'a: 1\n---\nb: 2\n', 'holds 2 YAML documents'],
+  ['nothing', '', 'map at its top'],
 ] as const)('a pipeline with %s is refused in one line', async (_, pipeline, said) => {
   const { code, stdout, stderr } = await runHere(['interpolate', write(pipeline), '--timeout', '0']);
 

@@ -59,7 +59,9 @@ type Place = Pick<DeclaredSecret, 'version' | 'mount' | 'path' | 'field'>;
 function readPlace(vault: unknown, place: string, fail: Fail): Place {
   if (typeof vault === 'string') return readShort(vault, place, fail);
   if (!isMap(vault)) return fail(`${place} is missing: say path/field@engine, or engine, path and field`);
+  refuseOthers(vault, ['engine', 'path', 'field'], place, fail);
   const { engine, path, field } = vault;
+  if (isMap(engine)) refuseOthers(engine, ['name', 'path'], `${place}.engine`, fail);
   if (!isMap(engine) || typeof engine['path'] !== 'string' || typeof engine['name'] !== 'string')
     return fail(`${place}.engine should be { name: kv-v2, path: MOUNT }`);
   const version = Object.hasOwn(ENGINES, engine['name']) ? ENGINES[engine['name']] : undefined;
@@ -67,6 +69,11 @@ function readPlace(vault: unknown, place: string, fail: Fail): Place {
   if (typeof path !== 'string' || typeof field !== 'string' || !path || !field)
     return fail(`${place} needs a path and a field`);
   return { version, mount: engine['path'], path, field };
+}
+
+function refuseOthers(map: YamlMap, known: readonly string[], place: string, fail: Fail): void {
+  const other = Object.keys(map).find((key) => !known.includes(key));
+  if (other !== undefined) fail(`${place}.${other} is not known: it has ${known.join(', ')}`);
 }
 
 /** `production/db/password@ops`: the last segment is the field, what stands behind the last `@` the mount. */
