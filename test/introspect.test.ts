@@ -1,6 +1,7 @@
 import { decodeProtectedHeader } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Ci, connectCi, eventually } from './ci.ts';
+import { runMayfly } from './exec-mayfly.ts';
 import { API, ask, basic, forgedToken, startedToken } from './introspect-callers.ts';
 import { introspect, requestToken } from './relying-party.ts';
 import { type TestSystem, testSystem } from './system.ts';
@@ -123,6 +124,33 @@ test('an operator sees what was asked, by what was answered', async () => {
 
   const after = await Promise.all(series.map(([name, outcome]) => counted(name, outcome)));
   expect(after.map((count, at) => count - (before[at] ?? Number.NaN))).toEqual([1, 2, 1, 1, 1, 1]);
+});
+
+test('mayfly token inspect says which of them it is, to whom may know it', async () => {
+  const finished = await startedToken(ci, { id: 'inspected' });
+  const forged = await forgedToken(decodeProtectedHeader(token).kid ?? '', `${system.baseUrl}/acme`);
+  const credentials = ['--relying-party', 'api', '--secret-file', system.secretFile('relying-party-api')];
+  const inspect = async (input: string) => {
+    const args = ['token', 'inspect', '--json', '--issuer', `${system.baseUrl}/acme`, ...credentials];
+    const { code, stdout } = await runMayfly(args, { input });
+    const { signature, active, why } = JSON.parse(stdout).issuer;
+    return { code, signature, active, why };
+  };
+
+  const running = await inspect(finished);
+  await ci.finish('inspected');
+  await eventually(async () => (await introspect(system, finished)).text === INACTIVE, 'inactive token');
+
+  const [over, counterfeit] = await Promise.all([inspect(finished), inspect(forged)]);
+  expect(running).toEqual({ code: 0, signature: 'good', active: true });
+  expect(over).toEqual({
+    ...{ code: 4, signature: 'good', active: false },
+    why: [expect.stringMatching(/^its build is finished \(\w+\)$/)],
+  });
+  expect(counterfeit).toMatchObject({
+    ...{ code: 4, signature: 'bad', active: false },
+    why: expect.arrayContaining([expect.stringMatching(/^its signature is bad/)]),
+  });
 });
 
 test('a question that is none is refused in the shape of RFC 6749', async () => {

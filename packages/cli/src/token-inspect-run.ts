@@ -50,7 +50,8 @@ export async function runInspect(
     surroundings.stdout.write(
       values.json ? `${JSON.stringify(shown, undefined, 2)}\n` : inspectedText(shown, now),
     );
-    return answer?.active === false ? EXIT_CODES.refused : 0;
+    const isGood = answer === undefined || (answer.signature === 'good' && answer.active !== false);
+    return isGood ? 0 : EXIT_CODES.refused;
   });
 }
 

@@ -17,7 +17,8 @@ Options
   --timeout SECONDS       how long to wait for the issuer; 15 if left out
   --json                  print JSON, for programs
 
-Exit code 0; 4 if the issuer says that the token is not active, 5 if it cannot be reached or cannot answer.
+Exit code 0; 4 if no key of the issuer signed the token or the issuer says that it is not active, 5 if it cannot be
+reached or cannot answer.
 
 Examples
   mayfly token inspect < token.jwt

@@ -124,6 +124,13 @@ test('limits of relying parties are said where a token is beyond them', () => {
   expect(beyond({ sub: 'a'.repeat(601) })).toEqual(['Google Cloud', 'OIDC', 'Azure', 'octo-sts']);
   expect(beyond({ long: 'a'.repeat(3000) })).toEqual(['RabbitMQ']);
   expect(beyond({ sub: 'a{b}' })).toEqual(['octo-sts']);
+  const { limits } = inspectToken(token({ iss: 'http://id.example.com/ci' }), { now: NOW });
+  expect(limits.at(-1)).toEqual({
+    party: 'octo-sts',
+    limit: 'issuers by https, of 255 characters and a plain path',
+    value: 'http://id.example.com/ci',
+    within: false,
+  });
   const tags = Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`t${index}`, ['x']]));
   expect(beyond({ 'https://aws.amazon.com/tags': { principal_tags: tags } })).toEqual(['AWS']);
 });

@@ -21,7 +21,7 @@ export function evaluateOcto(policy: OctoPolicy, claims: TokenClaims, domain = D
   const refused = (reason: string): Verdict => ({ admitted: false, reasons: [reason] });
   const audiences = [aud].flat().map(String);
   const fault = octoFault({ issuer: String(iss ?? ''), subject: String(sub ?? ''), audiences });
-  if (fault) return refused(fault);
+  if (fault) return refused(octoFaultText(fault));
   if (!fits(policy.issuer, policy.issuer_pattern, String(iss))) return refused('the issuer is another');
   if (!fits(policy.subject, policy.subject_pattern, String(sub))) return refused('the subject is another');
   const { audience = policy.audience_pattern === undefined ? domain : undefined, audience_pattern } = policy;
@@ -42,18 +42,29 @@ function unfitClaim(patterns: Record<string, string>, claims: TokenClaims): stri
   return undefined;
 }
 
+/** What octo-sts takes, and what a token holds in its place. */
+export type OctoFault = { takes: string; given: string };
+
+const SIGNS = '255 printable characters without spaces and';
+
 /** Takes what a token holds; gives what octo-sts would not take in it, undefined if nothing. */
 export function octoFault(token: {
   issuer: string;
   subject: string;
   audiences: readonly string[];
-}): string | undefined {
-  if (!isIssuer(token.issuer)) return 'octo-sts takes no such issuer (https, 255 characters, a plain path)';
-  if (!isSubject(token.subject))
-    return 'octo-sts takes subjects of 255 printable characters without spaces and "\'`\\<>;&$(){}[]';
-  if (!token.audiences.every((one) => isSubject(one) && !/[|@]/.test(one)))
-    return 'octo-sts takes audiences of 255 printable characters without spaces and "\'`\\<>;|&$(){}[]@';
+}): OctoFault | undefined {
+  const { issuer, subject, audiences } = token;
+  if (!isIssuer(issuer))
+    return { takes: 'issuers by https, of 255 characters and a plain path', given: issuer };
+  if (!isSubject(subject)) return { takes: `subjects of ${SIGNS} "'\`\\<>;&$(){}[]`, given: subject };
+  const audience = audiences.find((one) => !isSubject(one) || /[|@]/.test(one));
+  if (audience !== undefined) return { takes: `audiences of ${SIGNS} "'\`\\<>;|&$(){}[]@`, given: audience };
   return undefined;
+}
+
+/** Takes a fault; gives it in words. */
+export function octoFaultText({ takes, given }: OctoFault): string {
+  return `octo-sts takes ${takes}; this one is ${given}`;
 }
 
 /** Takes text; gives it as a pattern of octo-sts (RE2, anchored by it) that means this text. */

@@ -1,7 +1,7 @@
 import { ServiceError } from '@mayfly/contracts/errors';
 import { stringify } from 'yaml';
 import { type Kind, perBuild } from './kind-of-build.ts';
-import { evaluateOcto, type OctoPolicy, octoFault, octoLiteral } from './octo-policy.ts';
+import { evaluateOcto, type OctoPolicy, octoFault, octoFaultText, octoLiteral } from './octo-policy.ts';
 import { changeOf, type PatternLanguage, subjectPattern } from './patterns.ts';
 import { otherSubject, requireLastingPart } from './subject-fit.ts';
 import type { Opening, Target, Trust, TrustNames, Widening } from './trust.ts';
@@ -20,7 +20,9 @@ function octoTrust(kind: Kind, { name = kind.source }: TrustNames): Trust {
   if (fault)
     throw new ServiceError(
       'invalid_request',
-      `${fault}; this one is ${fault.includes('subject') ? subject : `${issuer}, ${audience}`}: ${otherSubject(kind)}`,
+      `${octoFaultText(fault)}: ${
+        fault.given === subject ? otherSubject(kind) : 'see base_url of mayfly.yaml, and --audience'
+      }`,
     );
   // A separator inside a value is escaped, so that what is left open cannot reach into the next part.
   const language: PatternLanguage = { plain: octoLiteral, any: `[^${kind.profile.subject.separator}]*` };

@@ -33,7 +33,7 @@ test('octo-sts anchors patterns at both ends, and without an audience wants its 
 
 test('what octo-sts does not take in a token is known', () => {
   const fault = (token: Partial<Parameters<typeof octoFault>[0]>) =>
-    octoFault({ issuer: CLAIMS.iss, subject: 's', audiences: ['a'], ...token });
+    octoFault({ issuer: CLAIMS.iss, subject: 's', audiences: ['a'], ...token })?.takes;
 
   expect(fault({})).toBe(undefined);
   expect(fault({ subject: 'a b' })).toMatch(/subjects/);

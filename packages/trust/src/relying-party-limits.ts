@@ -30,8 +30,8 @@ export function limitsOf(bytes: number, { alg }: Record<string, unknown>, claims
     { party: 'Azure', limit: 'RS256 only', value: String(alg), within: alg === 'RS256' },
     {
       party: 'octo-sts',
-      limit: 'signs of issuer, subject and audience',
-      value: octo ?? 'plain',
+      limit: octo?.takes ?? 'issuers, subjects and audiences of plain signs',
+      value: octo?.given ?? 'plain',
       within: octo === undefined,
     },
   ];
