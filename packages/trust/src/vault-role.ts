@@ -1,4 +1,5 @@
 import { ServiceError } from '@mayfly/contracts/errors';
+import { longestLife } from './vault-lifetime.ts';
 
 /** A role of Vault's JWT login, as far as it says who may log in. */
 export type VaultRole = {
@@ -11,7 +12,7 @@ export type VaultRole = {
   userClaimJsonPointer: boolean;
   groupsClaim: string;
   claimMappings: Record<string, string>;
-  /** Longest life of the Vault token, seconds; 0 where the role does not say. */
+  /** Longest life of the Vault token, seconds; 0 where the role sets no end. */
   longestSeconds: number;
   /** The issuer that the mount's configuration holds fast, where it is given along. */
   boundIssuer: string | undefined;
@@ -35,7 +36,7 @@ export function readVaultRole(value: unknown): VaultRole {
     userClaimJsonPointer: role['user_claim_json_pointer'] === true,
     groupsClaim: text('groups_claim'),
     claimMappings: record(role['claim_mappings'] ?? {}, 'claim_mappings') as Record<string, string>,
-    longestSeconds: seconds(role['token_explicit_max_ttl'] ?? role['token_max_ttl'] ?? role['max_ttl'] ?? 0),
+    longestSeconds: longestLife(role),
     boundIssuer: role['bound_issuer'] === undefined ? undefined : text('bound_issuer'),
   };
 }
@@ -43,13 +44,6 @@ export function readVaultRole(value: unknown): VaultRole {
 function list(value: unknown): string[] {
   if (value === undefined || value === null || value === '') return [];
   return typeof value === 'string' ? value.split(',').map((one) => one.trim()) : [value].flat().map(String);
-}
-
-const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
-
-function seconds(value: unknown): number {
-  const match = /^([0-9]+)([smhd]?)$/.exec(String(value));
-  return match ? Number(match[1]) * (UNITS[match[2] || 's'] ?? 1) : 0;
 }
 
 function record(value: unknown, name: string): Record<string, unknown> {

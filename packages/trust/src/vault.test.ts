@@ -151,6 +151,11 @@ describe('a role that admits more or less than it looks like is warned of', () =
   ])('and %j, which says which, is not', (role) => {
     expect(warnings(role)).toBe('');
   });
+
+  test('limits that Vault gives as zero are none', () => {
+    const asVaultGivesIt = { token_explicit_max_ttl: 0, token_max_ttl: 60, token_period: 0 };
+    expect(warnings({ bound_subject: CLAIMS.sub, ...asVaultGivesIt })).toBe('');
+  });
 });
 
 test('what is no role is refused with what to give', () => {
