@@ -128,7 +128,7 @@ function pinsOf(profile: Profile, facts: Facts, claims: TokenClaims, inSubject: 
 }
 
 /** A profile that makes subjects of pipelines means lasting ones; to others a pipeline is one run (GitLab). */
-function namesPipelines({ subject }: Profile): boolean {
+export function namesPipelines({ subject }: Profile): boolean {
   const pieces = [...subject.alternates.values()].flat().flatMap(({ components }) => components);
   return pieces.some((component) =>
     component.pieces.some((piece) => 'path' in piece && piece.path.startsWith('pipeline.')),

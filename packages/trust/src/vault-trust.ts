@@ -4,6 +4,7 @@ import { changeOf, type PatternLanguage, subjectPattern } from './patterns.ts';
 import { shellCommand, shellWord } from './shell.ts';
 import { otherSubject, requireLastingPart } from './subject-fit.ts';
 import type { Opening, Target, Trust, TrustNames, Widening } from './trust.ts';
+import { entityClaim } from './vault-entity.ts';
 import { evaluateVault } from './vault-evaluate.ts';
 import { readVaultRole } from './vault-role.ts';
 
@@ -24,6 +25,7 @@ function vaultTrust(kind: Kind, { role = 'ROLE', mount = 'jwt', policies = 'POLI
   const config = { oidc_discovery_url: kind.issuer, bound_issuer: kind.issuer };
   const body = roleOf(kind, policies);
   const path = `auth/${mount}`;
+  const isPattern = perBuild(kind).length > 0;
   return {
     texts: [
       {
@@ -56,6 +58,11 @@ function vaultTrust(kind: Kind, { role = 'ROLE', mount = 'jwt', policies = 'POLI
       'Vault compares text with text only: a bound number or boolean never takes a claim that is text, nor the other way',
       'a role without bound_audiences refuses every token that has an audience, and all of ours have one',
       'a mount has one issuer: another source needs a mount of its own',
+      ...(isPattern
+        ? [
+            `user_claim is ${entityClaim(kind)}: sub holds ${perBuild(kind).join(', ')}, and would make an entity of every build`,
+          ]
+        : []),
       `the Vault token outlives the build by at most ${SESSION_SECONDS} s, as token_explicit_max_ttl says; the runner should revoke it (auth/token/revoke-self)`,
     ],
     judge: judgeOf(kind, body),
@@ -113,7 +120,7 @@ function roleOf(
   const boundClaims = glob ? { sub: glob, ...bound } : bound;
   return {
     role_type: 'jwt',
-    user_claim: 'sub',
+    user_claim: entityClaim(kind),
     bound_audiences: [audience],
     ...(glob === undefined && { bound_subject: subject }),
     ...(Object.keys(boundClaims).length > 0 && {

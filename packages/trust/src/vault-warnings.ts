@@ -1,6 +1,7 @@
 import { PER_BUILD } from './kind-of-build.ts';
 import type { PolicyWarning, TokenKnowledge } from './policy-warning.ts';
 import type { TokenClaims } from './token-of.ts';
+import { entityWarnings } from './vault-entity.ts';
 import type { VaultRole } from './vault-role.ts';
 import { globPieces, wildcardWarnings } from './wildcard.ts';
 
@@ -28,6 +29,7 @@ export function vaultWarnings(role: VaultRole, claims: TokenClaims, known: Token
       boundWarnings(role, name, value, claims, known),
     ),
     ...identityWarnings(role, known),
+    ...entityWarnings(role, claims, known),
     ...(role.longestSeconds === 0 || role.longestSeconds > LONG_SECONDS
       ? [more('the Vault token can outlive the build by hours', 'set token_explicit_max_ttl to some minutes')]
       : []),
