@@ -118,6 +118,21 @@ test('AWS sees session tags as text, fifty at most, and none that is no claim', 
   expect(codeOf(() => tags('sub'))).toBe('invalid_request');
   expect(codeOf(() => tags(...many))).toBe('invalid_request');
   expect(codeOf(() => tags(...many.slice(1)))).toBeUndefined();
+  const signs = (tags: Record<string, string>, name: string) => () =>
+    idTokenClaims(buildkite, admit({ ...build, agent: { id: '6', tags } }), {
+      ...ask,
+      awsSessionTags: [`agent_tag:${name}`],
+    });
+  expect(signs({ q: 'refs/heads/Ünïcode ٣_.:/=+-@' }, 'q')).not.toThrow();
+  for (const value of ['fix#1', '(a)', 'a,b', 'a\tb', 'a*', '%'])
+    expect(signs({ q: value }, 'q')).toThrow(/^agent_tag:q cannot be a tag for AWS: its value/);
+  for (const name of ['a,b', 'aws:x']) {
+    const claims = buildkite.claims.map((rule) => (rule.name === 'job_id' ? { ...rule, name } : rule));
+    expect(() =>
+      idTokenClaims({ ...buildkite, claims }, admit(build), { ...ask, awsSessionTags: [name] }),
+    ).toThrow(`${name} cannot be a tag for AWS: its key`);
+  }
+  expect(codeOf(signs({ q: '#' }, 'q'))).toBe('invalid_request');
   const long = admit({ ...build, agent: { id: '6', tags: { queue: 'q'.repeat(257) } } });
   expect(codeOf(() => idTokenClaims(buildkite, long, { ...ask, awsSessionTags: ['agent_tag:queue'] }))).toBe(
     'invalid_request',

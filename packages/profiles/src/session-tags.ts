@@ -7,13 +7,15 @@ import { ruleNamed } from './rule-named.ts';
 const MOST_TAGS = 50;
 const MOST_KEY_CHARACTERS = 128;
 const MOST_VALUE_CHARACTERS = 256;
+/** What STS takes in the keys and values of session tags. */
+const TAG = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
 
 type SessionTags = { principal_tags: Record<string, [string]> };
 
 /**
  * Takes a profile, the names of some of its claims and the facts of a build; gives the claim that AWS reads session
  * tags from: each value as text, empty where the build has none. Throws a ServiceError (`invalid_request`) for more
- * than 50, for a name that is no claim, and for a key or value longer than AWS takes.
+ * than 50, for a name that is no claim, and for a key or value that AWS does not take: too long, or with other signs.
  */
 export function sessionTags(profile: Profile, names: readonly string[], facts: Facts): SessionTags {
   const unique = new Set(names);
@@ -36,5 +38,14 @@ function tagValue(profile: Profile, name: string, facts: Facts): string {
       'invalid_request',
       `${name.slice(0, MOST_KEY_CHARACTERS)} is too long for a session tag`,
     );
+  for (const [part, text] of [
+    ['key', name],
+    ['value', value],
+  ] as const)
+    if (!TAG.test(text) || (part === 'key' && /^aws:/i.test(text)))
+      throw new ServiceError(
+        'invalid_request',
+        `${name} cannot be a tag for AWS: its ${part} is not of letters, digits, spaces and _.:/=+-@ alone, or begins with aws:`,
+      );
   return value;
 }
