@@ -136,9 +136,10 @@ function notesOf(kind: Kind, json: string): string[] {
     'for an issuer of your own AWS knows sub, aud, amr and, with azp, oaud: a condition on another claim is never met',
     ...(pins.length > 0 && tagsOf(kind).length === 0
       ? [
-          `AWS does not see ${claims}${profile.sessionTags ? ': add --aws-session-tag NAME for each that must hold (at most 50, keys of 128 characters, values of 256), and have the build ask for them' : ', and this profile has no session tags'}`,
+          `AWS does not see ${claims}${profile.sessionTags ? ': add --aws-session-tag NAME for each that must hold, and have the build ask for them' : ', and this profile has no session tags'}`,
         ]
       : []),
+    'AWS takes at most 50 session tags, keys of 128 characters, values of 256, all of letters, digits, spaces and _.:/=+-@',
     ...(size > USUAL_QUOTA
       ? [`the policy has ${size} characters; the usual quota is ${USUAL_QUOTA}: have it raised`]
       : []),

@@ -129,4 +129,10 @@ test('AWS sees claims that the build asks for as session tags, and holds them fa
   expect(trust.texts[0]?.text).toMatch(/"aws:RequestTag\/ref": "refs\/heads\/main"/);
   expect(checked.filter(({ verdict }) => verdict === 'admitted')).toEqual([]);
   expect(trust.judge({ ...kind.claims, 'https://aws.amazon.com/tags': undefined }).admitted).toBe(false);
+  const clever = { ...BUILD, ref: 'refs/heads/fix#1,(a)' };
+  await expect(made('aws', { build: clever, awsSessionTags: ['ref'] })).rejects.toThrow(
+    /^ref cannot be a tag for AWS/,
+  );
+  for (const given of [trust, (await made('aws', { profile: 'vela' })).trust])
+    expect(given.notes.join('\n')).toMatch(/50 session tags, keys of 128 characters, values of 256/);
 });
