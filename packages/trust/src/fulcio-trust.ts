@@ -1,8 +1,7 @@
 import { ServiceError } from '@mayfly/contracts/errors';
-import type { ClaimRule, Profile } from '@mayfly/profiles/profile';
 import { stringify } from 'yaml';
-import { pathsOfRule } from './claim-origins.ts';
-import { type FulcioMetadata, fulcioCertificate, judgeFulcio } from './fulcio-evaluate.ts';
+import { fulcioCertificate, judgeFulcio } from './fulcio-evaluate.ts';
+import { lackingExtensions, metadataOf } from './fulcio-metadata.ts';
 import type { Kind } from './kind-of-build.ts';
 import { octoLiteral } from './octo-policy.ts';
 import { changeOf, subjectPattern } from './patterns.ts';
@@ -17,28 +16,6 @@ export const sigstore: Target = {
   make: fulcioTrust,
 };
 
-/** Facts and the extension of a certificate that holds each (Fulcio's oid-info). */
-const EXTENSIONS: readonly (readonly [string, readonly string[]])[] = [
-  ['build-signer-digest', ['job.workflow_sha', 'derived.job_workflow_sha', 'configuration.sha']],
-  ['runner-environment', ['runner.environment']],
-  ['source-repository-digest', ['sha']],
-  ['source-repository-ref', ['ref']],
-  ['source-repository-identifier', ['repository.id']],
-  ['source-repository-owner-identifier', ['repository.owner.id']],
-  ['source-repository-visibility-at-signing', ['repository.visibility']],
-  ['build-config-digest', ['configuration.sha', 'workflow.sha']],
-  ['build-trigger', ['event']],
-  ['run-invocation-uri', ['url']],
-  ['deployment-environment', ['environment.name']],
-];
-
-/** Extensions that are the address of something that a claim names: its file and ref, its repository. */
-const ADDRESSES: readonly (readonly [string, readonly string[]])[] = [
-  ['build-signer-uri', ['derived.job_workflow_ref', 'configuration.ref']],
-  ['source-repository-uri', ['repository.name', 'head_repository.name']],
-  ['build-config-uri', ['configuration.ref', 'workflow.ref']],
-];
-
 const PLAIN = /^[A-Za-z0-9._~@:/-]*$/;
 
 function fulcioTrust(kind: Kind, { name = kind.source }: TrustNames): Trust {
@@ -46,6 +23,7 @@ function fulcioTrust(kind: Kind, { name = kind.source }: TrustNames): Trust {
   requirePlain(kind);
   const provider = `mayfly-${name}`;
   const metadata = metadataOf(kind);
+  const lacking = lackingExtensions(kind);
   const config = {
     'oidc-issuers': {
       [kind.issuer]: {
@@ -82,6 +60,7 @@ function fulcioTrust(kind: Kind, { name = kind.source }: TrustNames): Trust {
     notes: [
       'Fulcio certifies every build of this source; it is the verifier who refuses, by identity and issuer',
       'a claim that is missing or null makes Fulcio refuse; default-template-values stand in for those that can be',
+      ...(lacking.length > 0 ? [`lacks: ${lacking.join('; ')}, which the public Fulcio demands`] : []),
       'the public Fulcio takes an issuer only by a pull request (docs/new-idp-requirements.md)',
       'a certificate says that the build ran when it signed; what it signed stays signed',
     ],
@@ -121,40 +100,4 @@ function requirePlain(kind: Kind): void {
     'invalid_request',
     `${odd} has signs that a certificate's identity would hold in another form: ${otherSubject(kind)}`,
   );
-}
-
-function metadataOf({ profile, pins, claims }: Kind, without: readonly string[] = []): FulcioMetadata {
-  const extensions: Record<string, string> = {};
-  const defaults: Record<string, string> = {};
-  const each = (list: typeof EXTENSIONS, write: (claim: string) => string) => {
-    for (const [extension, paths] of list) {
-      const rule = ruleFor(profile, paths);
-      if (!rule) continue;
-      extensions[extension] = write(rule.name);
-      if (!rule.required && rule.absent === undefined) defaults[rule.name] = '';
-    }
-  };
-  each(ADDRESSES, (claim) => {
-    if (/^[^/]+\.[^/]+\//.test(String(claims[claim] ?? ''))) return `https://${field(claim)}`;
-    defaults['url'] = 'https://GIT.EXAMPLE.COM';
-    return `{{ .url }}/${field(claim)}`;
-  });
-  each(EXTENSIONS, (claim) => claim);
-  const held = pins
-    .filter(({ claim }) => !without.includes(claim))
-    .map(({ claim }) => `${claim}=${field(claim)}`)
-    .join(';');
-  return {
-    'default-template-values': defaults,
-    'extension-templates': extensions,
-    'subject-alternative-name-template': `{{ .iss }}/{{ .sub }}${held && `#${held}`}`,
-  };
-}
-
-function ruleFor({ claims }: Profile, paths: readonly string[]): ClaimRule | undefined {
-  return claims.find((one) => one.type === 'string' && pathsOfRule(one).some((path) => paths.includes(path)));
-}
-
-function field(claim: string): string {
-  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(claim) ? `{{ .${claim} }}` : `{{ index . "${claim}" }}`;
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { checkPolicy } from './check-policy.ts';
 import type { TokenKnowledge } from './policy-warning.ts';
+import { readTrustPolicy } from './read-trust-policy.ts';
 import { GOLDEN_BUILDS, made } from './testing.ts';
 
 const SUBJECT = 'organization:o:pipeline:p:ref:main:commit:9fceb02:step:';
@@ -12,9 +13,9 @@ const ROLE = {
 test('a user_claim sub that is another in every build is warned of, with the event and without', () => {
   const warned = (parts?: TokenKnowledge['parts'], sub = SUBJECT) =>
     checkPolicy(
-      JSON.stringify(ROLE),
+      readTrustPolicy(JSON.stringify(ROLE)),
       { sub, aud: 'https://vault.example' },
-      { isUserControlled: () => false, ...(parts && { parts }) },
+      { isUserControlled: () => false, pathsOf: () => [], ...(parts && { parts }) },
     )
       .warnings.map(({ what }) => what)
       .join('\n');
