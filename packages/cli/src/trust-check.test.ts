@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { runInProcess as runMayfly, workDirectory } from './trust-in-test.ts';
+import { EVENT, runInProcess as runMayfly, workDirectory } from './trust-in-test.ts';
 
 test('check takes the audience that the policy is usually for, and says which', async () => {
   const policy = (aud: string) => ({
@@ -54,3 +54,32 @@ test.each(['', '\uFEFF', '{}', '[]', 'null', 'hello', '{"Role":{}}', '{"Version"
     expect([code, stderr]).toEqual([3, expect.stringMatching(/the policy .*: give an AWS trust policy/)]);
   },
 );
+
+test.each<[string[], RegExp]>([
+  [['trust', 'aws', '--issuer', 'nonsense'], /^3 .*nonsense is no issuer: give --issuer https:/],
+  [['explain', '--issuer', 'https://id.example/ci/'], /^3 .*is no issuer: give --issuer https:/],
+  [['trust', 'aws', '--lifetime', '5m'], /^2 .*5m is no number of seconds: write it in digits/],
+  [['trust', 'aws', '--lifetime', '0'], /^3 .*from 10 to 300: ask for 10 or more/],
+  [['trust', 'aws', '--audience', 'a', '--audience', 'b'], /^4 .*audience is not allowed; .*: add it to/],
+  [
+    ['trust', 'check', 'role.json', '--audience', 'a'],
+    /^4 .*: add it to sources\.ci\.audiences in mayfly\.yaml/,
+  ],
+  [
+    ['trust', 'vault', '--event', 'fork.json'],
+    /^4 .*builds of forks get no tokens.*: set sources\.ci\.forks/,
+  ],
+  [['trust', 'aws', '--event', 'bad.json'], /^3 .*the event is refused: .*build-started\.schema\.json/],
+])('%j is told with what to do next', async (args, expected) => {
+  const build = { ...EVENT.data.build, source_repository: { id: '6', name: 'mallory/hello' } };
+  const cwd = workDirectory({
+    'role.json': JSON.stringify({ user_claim: 'sub', role_type: 'jwt', bound_audiences: ['a'] }),
+    'fork.json': JSON.stringify({ ...EVENT, data: { ...EVENT.data, build } }),
+    'bad.json': JSON.stringify({ type: EVENT.type }),
+  });
+
+  const event = args.includes('--event') ? [] : ['--event', 'started.json'];
+  const { code, stderr } = await runMayfly([...args, ...event], { cwd });
+
+  expect(`${code} ${stderr}`).toMatch(expected);
+});

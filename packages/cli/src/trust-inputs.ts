@@ -10,7 +10,6 @@ import { readEvent } from '@mayfly/trust/read-event';
 import { type PolicyFile, readPolicyFile } from '@mayfly/trust/read-policy';
 import type { Wish } from '@mayfly/trust/token-of';
 import type { Surroundings } from './command.ts';
-import { parseSeconds } from './command-line.ts';
 import { CommandError } from './exit-codes.ts';
 
 /** Options by which `explain` and `trust` are told of a build, and of what it asks for. */
@@ -111,11 +110,19 @@ export function wishOf(values: BuildValues): Wish {
   const [only, ...more] = audience ?? [];
   return {
     ...(only !== undefined && { audience: more.length > 0 ? [only, ...more] : only }),
-    ...(lifetime !== undefined && { lifetimeSeconds: parseSeconds(lifetime) }),
+    ...(lifetime !== undefined && { lifetimeSeconds: secondsOf(lifetime) }),
     ...(claim && { optionalClaims: claim }),
     ...(values['subject-claim'] !== undefined && { subjectClaim: values['subject-claim'] }),
     ...(values['aws-session-tag'] && { awsSessionTags: values['aws-session-tag'] }),
   };
+}
+
+function secondsOf(text: string): number {
+  if (/^[0-9]{1,9}$/.test(text)) return Number(text);
+  throw new CommandError(
+    'usage',
+    `${text} is no number of seconds: write it in digits, such as --lifetime 300`,
+  );
 }
 
 /** Runs `act`; what the project's own code refuses is told as a failure of the command. */

@@ -47,6 +47,7 @@ export function deploymentOf(
     });
     throw new ServiceError('invalid_request', `${told.join('; ')}: correct it, then run this again`);
   }
+  if (issuer !== undefined) requireIssuer(issuer);
   const base = from.policy.base_url;
   return { source, policy, profile, issuer: issuer ?? (base && issuerUrl(base, source)), from };
 }
@@ -57,5 +58,15 @@ export function issuerOf({ issuer, from, source }: Deployment): string {
   throw new ServiceError(
     'invalid_request',
     `${from.file} has no base_url: set it, or give --issuer https://<where jwks-publisher is reached>/${source}`,
+  );
+}
+
+function requireIssuer(issuer: string): void {
+  const url = URL.parse(issuer);
+  if (url && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '' && !/\/$/.test(issuer))
+    return;
+  throw new ServiceError(
+    'invalid_request',
+    `${issuer} is no issuer: give --issuer https://<where jwks-publisher is reached>/<source>, without a / at the end`,
   );
 }

@@ -3,6 +3,7 @@ import type { BuildStarted } from '@mayfly/contracts/events';
 import { audiencesFor, expandAudience, matches } from '@mayfly/profiles/audience';
 import type { Deployment } from './deployment.ts';
 import { lineIn } from './explain-policy.ts';
+import { nextStep } from './next-step.ts';
 import { tokenOf, type Wish } from './token-of.ts';
 
 /** Whether a build may have a token for an audience, by which line of `mayfly.yaml`; or why not, and what to do. */
@@ -34,7 +35,7 @@ export function explainAudience(
     const refusal = {
       error: error.code,
       error_description: error.message,
-      next: nextStep(error, deployment, audience),
+      next: nextStep(error, deployment, wish),
     };
     return { audience, allowed: false, line: lineOfRefusal(error, deployment, line), refusal };
   }
@@ -80,23 +81,4 @@ function lineOfRefusal(
   if (/optional claim/.test(error.message)) return line('optional_claims');
   if (/session tag/.test(error.message)) return line('session_tags');
   return error.code === 'invalid_target' ? fallback : undefined;
-}
-
-function nextStep(
-  { code, message }: ServiceError,
-  { source, from }: Deployment,
-  audience: Wish['audience'],
-): string {
-  const at = `sources.${source}`;
-  if (/forks/.test(message)) return `set ${at}.forks to allow in ${from.file}, if forks shall have tokens`;
-  if (/audience names/.test(message)) return 'have the CI send the variable in data.build.variables';
-  if (code === 'invalid_target')
-    return audience === undefined
-      ? 'name one with --audience, or declare one in the event (data.id_tokens)'
-      : `add it to ${at}.audiences in ${from.file}, or ask for one that is there`;
-  if (/lacks /.test(message)) return 'have the CI send that field in data.build';
-  if (/subject has/.test(message))
-    return `set ${at}.subject in ${from.file} to a shorter subject of the profile, or ask for one with --subject-claim`;
-  if (/lifetime/.test(message)) return `ask for less, or raise ${at}.max_lifetime in ${from.file}`;
-  return `ask for what is allowed, or allow it under ${at} in ${from.file}`;
 }

@@ -119,7 +119,7 @@ test('a build of a fork is refused by the line that denies forks, or by default'
   expect((await explained(wish, fork)).audiences[0]).toMatchObject({
     allowed: false,
     line: 11,
-    refusal: { error: 'access_denied', next: expect.stringContaining('forks to allow') },
+    refusal: { error: 'access_denied', next: expect.stringContaining('forks in mayfly.yaml to allow') },
   });
   expect(
     (await explained(wish, fork, LINES.slice(0, 1))).policy.find(({ rule }) => rule === 'forks'),
@@ -134,7 +134,7 @@ test('what the build lacks is named, with the field that the CI must send', asyn
 
   expect(audiences[0]?.refusal).toMatchObject({
     error_description: 'build lacks repository.id',
-    next: 'have the CI send that field in data.build',
+    next: 'have the CI send data.build.repository.id',
   });
 });
 

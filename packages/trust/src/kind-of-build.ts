@@ -4,8 +4,9 @@ import { claimValue } from '@mayfly/profiles/claim-value';
 import { type Facts, factsOf } from '@mayfly/profiles/facts';
 import type { ClaimRule, Profile } from '@mayfly/profiles/profile';
 import { type Deployment, issuerOf } from './deployment.ts';
+import { tokenOrNext } from './next-step.ts';
 import { type SubjectPart, subjectParts } from './subject-parts.ts';
-import { admittedBuild, type TokenClaims, tokenOf, type Wish } from './token-of.ts';
+import { admittedBuild, type TokenClaims, type Wish } from './token-of.ts';
 
 /** A claim that a policy holds fast beside `sub`, and the fact that it is made from. */
 export type Pin = { claim: string; value: string; path: string };
@@ -65,7 +66,7 @@ const CANDIDATES: readonly Candidate[] = [
  */
 export function kindOf(deployment: Deployment, event: BuildStarted, wish: Wish, now: number): Kind {
   const issuer = issuerOf(deployment);
-  const { claims } = tokenOf(deployment, event, wish, now);
+  const { claims } = tokenOrNext(deployment, event, wish, now);
   const { profile, policy, source } = deployment;
   const facts = factsOf(admittedBuild(policy, event, now));
   const { alternate, parts } = subjectParts(profile, facts, wish.subjectClaim ?? policy.subject);

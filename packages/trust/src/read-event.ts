@@ -2,7 +2,7 @@ import { describeFaults } from '@mayfly/contracts/check';
 import { ServiceError } from '@mayfly/contracts/errors';
 import { type BuildStarted, checkBuildStarted } from '@mayfly/contracts/events';
 
-const SHAPE = 'see BuildStarted in packages/contracts/src/events.ts';
+const SHAPE = 'build-started.schema.json among the published schemas says what it may hold';
 
 /**
  * Takes the text of a `build.started` event; gives the event. Throws a ServiceError (`invalid_request`) that names
