@@ -5,12 +5,15 @@ import { testToken } from './testing.ts';
 import { EVENT, POLICY, runInProcess as runMayfly, workDirectory } from './trust-in-test.ts';
 
 test('trust prints what is to be pasted, what it was tried on and what would widen it', async () => {
-  const { code, stdout } = await runMayfly(['trust', 'aws', '--event', 'started.json', '--account', '42'], {
-    cwd: workDirectory(),
-  });
+  const { code, stdout } = await runMayfly(
+    ['trust', 'aws', '--event', 'started.json', '--account', '123456789012'],
+    {
+      cwd: workDirectory(),
+    },
+  );
 
   expect(code).toBe(0);
-  expect(stdout).toMatch(/"Federated": "arn:aws:iam::42:oidc-provider\/id\.example\/ci"/);
+  expect(stdout).toMatch(/"Federated": "arn:aws:iam::123456789012:oidc-provider\/id\.example\/ci"/);
   expect(stdout).toMatch(/Tried, and refused\n {2}another branch/);
   expect(stdout).toMatch(/Of the same kind, and admitted: .*\n {2}another event, such as a schedule\n/);
   expect(stdout).toMatch(/What would widen it\n/);
@@ -21,7 +24,7 @@ test.each(['aws', 'gcp', 'azure', 'vault', 'sigstore', 'octo-sts'])(
   'trust %s is JSON for programs, and check takes what it can read',
   async (name) => {
     const audiences = [
-      '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q',
+      '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/pool/providers/mayfly',
       'api://AzureADTokenExchange',
       'sigstore',
       'octo-sts.dev',

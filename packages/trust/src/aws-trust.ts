@@ -3,9 +3,11 @@ import { TAGS_CLAIM } from '@mayfly/profiles/standard-claims';
 import { evaluateAws } from './aws-evaluate.ts';
 import { readAwsPolicy } from './aws-policy.ts';
 import { awsLiteral } from './aws-text.ts';
+import { fittingName } from './fitting-names.ts';
 import { hclHeredoc, hclName, hclString } from './hcl.ts';
 import { type Kind, perBuild } from './kind-of-build.ts';
 import { changeOf, type PatternLanguage, subjectPattern } from './patterns.ts';
+import { shellCommand, shellWord } from './shell.ts';
 import { requireLastingPart } from './subject-fit.ts';
 import type { Opening, Target, Trust, TrustNames, Widening } from './trust.ts';
 
@@ -20,7 +22,12 @@ const LIKE: PatternLanguage = { plain: (text) => awsLiteral(text, true), any: '*
 const VERSION = '2012-10-17';
 const USUAL_QUOTA = 2048;
 
-function awsTrust(kind: Kind, { account = '111122223333', role = 'ROLE' }: TrustNames): Trust {
+const ACCOUNT = { says: 'account of AWS (12 digits)', fits: /^[0-9]{12}$/ };
+const ROLE = { says: 'role of AWS (64 letters, digits and _+=,.@-)', fits: /^[A-Za-z0-9_+=,.@-]{1,64}$/ };
+
+function awsTrust(kind: Kind, given: TrustNames): Trust {
+  const account = fittingName('account', given.account ?? '111122223333', ACCOUNT);
+  const role = fittingName('role', given.role ?? 'ROLE', ROLE);
   requireTakenIssuer(kind);
   requireLastingPart(kind);
   const provider = kind.issuer.slice('https://'.length);
@@ -149,8 +156,17 @@ function notesOf(kind: Kind, json: string): string[] {
 
 function commands({ issuer, audience }: Kind, role: string): string {
   return [
-    `aws iam create-open-id-connect-provider --url '${issuer}' --client-id-list '${audience}'`,
-    `aws iam create-role --role-name '${role}' --max-session-duration 3600 --assume-role-policy-document file://trust-policy.json`,
+    shellCommand([
+      'aws iam create-open-id-connect-provider',
+      `--url ${shellWord(issuer)}`,
+      `--client-id-list ${shellWord(audience)}`,
+    ]),
+    shellCommand([
+      'aws iam create-role',
+      `--role-name ${shellWord(role)}`,
+      '--max-session-duration 3600',
+      '--assume-role-policy-document file://trust-policy.json',
+    ]),
   ].join('\n');
 }
 

@@ -1,4 +1,6 @@
+import { defaultName, fittingName } from './fitting-names.ts';
 import { hclName, hclString } from './hcl.ts';
+import { requireHttps, requireRs256 } from './issuer-fit.ts';
 import type { Kind } from './kind-of-build.ts';
 import { shellCommand, shellWord } from './shell.ts';
 import { requireLastingSubject, requireShortSubject } from './subject-fit.ts';
@@ -14,9 +16,18 @@ export const azure: Target = {
   make: azureTrust,
 };
 
+const NAME = {
+  says: 'name that Azure takes (3 to 120 letters, digits, - and _, a letter or digit in front)',
+  fits: /^[A-Za-z0-9][A-Za-z0-9_-]{2,119}$/,
+};
+
 type Credential = { name: string; issuer: string; subject: string; description: string; audiences: string[] };
 
-function azureTrust(kind: Kind, { name = kind.source, app = 'APP_ID' }: TrustNames): Trust {
+function azureTrust(kind: Kind, given: TrustNames): Trust {
+  const { app = 'APP_ID' } = given;
+  const name = fittingName('name', given.name ?? defaultName(kind.source, NAME), NAME);
+  requireHttps(kind, 'Azure');
+  requireRs256(kind, 'Azure');
   requireLastingSubject(kind, 'Azure');
   requireShortSubject(kind, 'Azure', 600, 'characters');
   const { issuer, subject, audience } = kind;

@@ -43,7 +43,8 @@ test('what the CI does not send is lacking too, though the profile has a claim f
     runner: { environment: 'self-hosted' },
   };
 
-  expect((await certified('mayfly', { build: BUILD })).lacking).toEqual([
+  const { runner: _runner, ...sentLess } = BUILD;
+  expect((await certified('mayfly', { build: sentLess })).lacking).toEqual([
     'build-signer-uri (have the CI send configuration.ref)',
     'runner-environment (have the CI send runner.environment)',
   ]);

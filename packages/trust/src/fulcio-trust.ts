@@ -2,6 +2,7 @@ import { ServiceError } from '@mayfly/contracts/errors';
 import { stringify } from 'yaml';
 import { fulcioCertificate, judgeFulcio } from './fulcio-evaluate.ts';
 import { lackingExtensions, metadataOf } from './fulcio-metadata.ts';
+import { requireHttps } from './issuer-fit.ts';
 import type { Kind } from './kind-of-build.ts';
 import { octoLiteral } from './octo-policy.ts';
 import { changeOf, subjectPattern } from './patterns.ts';
@@ -19,6 +20,7 @@ export const sigstore: Target = {
 const PLAIN = /^[A-Za-z0-9._~@:/-]*$/;
 
 function fulcioTrust(kind: Kind, { name = kind.source }: TrustNames): Trust {
+  requireHttps(kind, 'Fulcio');
   requireLastingSubject(kind, 'a verifier');
   requirePlain(kind);
   const provider = `mayfly-${name}`;

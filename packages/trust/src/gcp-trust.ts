@@ -1,6 +1,8 @@
 import { ServiceError } from '@mayfly/contracts/errors';
+import { defaultName, fittingName } from './fitting-names.ts';
 import { type GcpProvider, judgeGcp } from './gcp-evaluate.ts';
 import { hclName, hclString } from './hcl.ts';
+import { requireHttps } from './issuer-fit.ts';
 import type { Kind } from './kind-of-build.ts';
 import { changeOf } from './patterns.ts';
 import { shellCommand, shellWord } from './shell.ts';
@@ -14,12 +16,17 @@ export const gcp: Target = {
   make: gcpTrust,
 };
 
+const ID = {
+  says: 'name that Google Cloud takes (4 to 32 of a-z, 0-9 and -, and not gcp- in front)',
+  fits: /^(?!gcp-)[a-z0-9-]{4,32}$/,
+};
 const MOST_ATTRIBUTES = 50;
 const LONGEST_CONDITION = 4096;
 
 type Names = { project: string; pool: string; provider: string; account: string };
 
 function gcpTrust(kind: Kind, given: TrustNames): Trust {
+  requireHttps(kind, 'Google Cloud');
   requireLastingSubject(kind, 'Google Cloud');
   requireShortSubject(kind, 'Google Cloud', 127, 'bytes');
   const names = namesOf(kind, given);
@@ -66,8 +73,8 @@ function namesOf({ audience, source }: Kind, given: TrustNames): Names {
     );
   return {
     project: given.project ?? match?.[1] ?? 'PROJECT_NUMBER',
-    pool: given.pool ?? match?.[2] ?? 'mayfly',
-    provider: given.provider ?? match?.[3] ?? source,
+    pool: fittingName('pool', given.pool ?? match?.[2] ?? 'mayfly', ID),
+    provider: fittingName('provider', given.provider ?? match?.[3] ?? defaultName(source, ID), ID),
     account: given.account ?? 'SERVICE_ACCOUNT@PROJECT_ID.iam.gserviceaccount.com',
   };
 }

@@ -1,9 +1,12 @@
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { BuildStarted } from '@mayfly/contracts/events';
+import type { Algorithm } from '@mayfly/contracts/signing';
+import { entryFor } from '@mayfly/profiles/algorithm';
 import { claimValue } from '@mayfly/profiles/claim-value';
 import { type Facts, factsOf } from '@mayfly/profiles/facts';
 import type { ClaimRule, Profile } from '@mayfly/profiles/profile';
 import { type Deployment, issuerOf } from './deployment.ts';
+import { lineIn } from './explain-policy.ts';
 import { tokenOrNext } from './next-step.ts';
 import { type SubjectPart, subjectParts } from './subject-parts.ts';
 import { admittedBuild, type TokenClaims, type Wish } from './token-of.ts';
@@ -16,6 +19,8 @@ export type Kind = {
   source: string;
   issuer: string;
   audience: string;
+  /** What the tokens are signed with, and the place in `mayfly.yaml` that says so. */
+  algorithm: { name: Algorithm; place: string };
   subject: string;
   parts: readonly SubjectPart[];
   pins: readonly Pin[];
@@ -66,7 +71,7 @@ const CANDIDATES: readonly Candidate[] = [
  */
 export function kindOf(deployment: Deployment, event: BuildStarted, wish: Wish, now: number): Kind {
   const issuer = issuerOf(deployment);
-  const { claims } = tokenOrNext(deployment, event, wish, now);
+  const { alg, claims } = tokenOrNext(deployment, event, wish, now);
   const { profile, policy, source } = deployment;
   const facts = factsOf(admittedBuild(policy, event, now));
   const { alternate, parts } = subjectParts(profile, facts, wish.subjectClaim ?? policy.subject);
@@ -75,6 +80,7 @@ export function kindOf(deployment: Deployment, event: BuildStarted, wish: Wish, 
       source,
       issuer,
       audience: audienceOf(claims),
+      algorithm: { name: alg, place: algorithmPlace(deployment, audienceOf(claims)) },
       subject: String(claims['sub']),
       parts,
       claims,
@@ -90,6 +96,13 @@ export function kindOf(deployment: Deployment, event: BuildStarted, wish: Wish, 
 /** Takes a kind; gives the facts in its subject that differ from build to build. */
 export function perBuild({ parts }: Kind): string[] {
   return parts.flatMap(({ path }) => (path !== undefined && PER_BUILD.has(path) ? [path] : []));
+}
+
+function algorithmPlace(deployment: Deployment, audience: string): string {
+  const { file } = deployment.from;
+  const keys = Object.keys(deployment.policy.algorithms ?? {}).map((key): [string, string] => [key, key]);
+  const line = lineIn(deployment)('algorithms', entryFor(Object.fromEntries(keys), audience) ?? '');
+  return line === undefined ? file : `${file}:${line}`;
 }
 
 function audienceOf({ aud }: TokenClaims): string {

@@ -2,6 +2,7 @@ import { ServiceError } from '@mayfly/contracts/errors';
 import type { BuildStarted } from '@mayfly/contracts/events';
 import { audiencesFor, matches } from '@mayfly/profiles/audience';
 import type { Deployment } from './deployment.ts';
+import { requireNoneEmpty } from './fitting-names.ts';
 import { type Kind, kindOf } from './kind-of-build.ts';
 import { nearMisses } from './near-misses.ts';
 import { ofOtherSubjects } from './other-subjects.ts';
@@ -34,6 +35,7 @@ export function makeTrust(
   names: TrustNames,
   now: number,
 ): MadeTrust {
+  requireNoneEmpty(names);
   const wish = { ...given, audience: given.audience ?? audienceFor(target, deployment, event) };
   const kind = kindOf(deployment, event, wish, now);
   requireVisible(kind);

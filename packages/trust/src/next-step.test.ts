@@ -116,21 +116,6 @@ const ROWS: Row[] = [
     AUD,
     { ...BUILD, actor: { id: '1', login: 'a'.repeat(6000) } },
   ],
-  [
-    /^build does not say enough of its fork/,
-    /data\.build\.source_repository/,
-    AUD,
-    {
-      ...BUILD,
-      pipeline: { id: '1' },
-      job: { id: '2' },
-      repository: { name: 'o/h' },
-      fork: true,
-      source_repository: { id: '6', name: 'm/h' },
-    },
-    [...ALL, 'forks: allow'],
-    'gitlab',
-  ],
 ];
 
 const refusalOf = (act: () => unknown): ServiceError | undefined => {

@@ -51,6 +51,10 @@ const STEPS: readonly (readonly [RegExp, Step])[] = [
   [/^subject_claim is not allowed/, subjectStep],
   [/^subject_claim must be/, () => 'ask for one of those with --subject-claim'],
   [/^session tag is not allowed/, tagStep],
+  [
+    /cannot be a tag for AWS/,
+    () => 'ask for another claim with --aws-session-tag, or have the CI send it without them',
+  ],
   [/^a token has at most 50/, () => 'ask for fewer with --aws-session-tag'],
   [/session tag$/, () => 'ask for another claim with --aws-session-tag, or for none'],
   [/^subject has/, (one) => `${otherSubject(one)}, or have the CI send shorter names`],

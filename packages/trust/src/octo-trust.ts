@@ -1,7 +1,15 @@
 import { ServiceError } from '@mayfly/contracts/errors';
 import { stringify } from 'yaml';
+import { requireHttps } from './issuer-fit.ts';
 import { type Kind, perBuild } from './kind-of-build.ts';
-import { evaluateOcto, type OctoPolicy, octoFault, octoFaultText, octoLiteral } from './octo-policy.ts';
+import {
+  evaluateOcto,
+  type OctoFault,
+  type OctoPolicy,
+  octoFault,
+  octoFaultText,
+  octoLiteral,
+} from './octo-policy.ts';
 import { changeOf, type PatternLanguage, subjectPattern } from './patterns.ts';
 import { otherSubject, requireLastingPart } from './subject-fit.ts';
 import type { Opening, Target, Trust, TrustNames, Widening } from './trust.ts';
@@ -16,14 +24,9 @@ export const octoSts: Target = {
 function octoTrust(kind: Kind, { name = kind.source }: TrustNames): Trust {
   const { issuer, subject, audience, pins } = kind;
   requireLastingPart(kind);
+  requireHttps(kind, 'octo-sts');
   const fault = octoFault({ issuer, subject, audiences: [audience] });
-  if (fault)
-    throw new ServiceError(
-      'invalid_request',
-      `${octoFaultText(fault)}: ${
-        fault.given === subject ? otherSubject(kind) : 'see base_url of mayfly.yaml, and --audience'
-      }`,
-    );
+  if (fault) throw new ServiceError('invalid_request', `${octoFaultText(fault)}: ${instead(fault, kind)}`);
   // A separator inside a value is escaped, so that what is left open cannot reach into the next part.
   const language: PatternLanguage = { plain: octoLiteral, any: `[^${kind.profile.subject.separator}]*` };
   const policy = policyOf(kind, language, { without: [] });
@@ -69,4 +72,10 @@ function loosened(kind: Kind, language: PatternLanguage, opening: Opening): Wide
     change: changeOf(subject, opening, (names) => `leave ${names} out of claim_pattern`),
     judge: (claims) => evaluateOcto(policy, claims),
   };
+}
+
+function instead({ given }: OctoFault, kind: Kind): string {
+  if (given === kind.subject) return otherSubject(kind);
+  if (given === kind.audience) return 'name another with --audience';
+  return 'set base_url in mayfly.yaml, or give --issuer';
 }

@@ -1,8 +1,12 @@
 import { expect, test } from 'vitest';
+import { aws } from './aws-trust.ts';
 import { fulcioCertificate } from './fulcio-evaluate.ts';
 import { judgeGcp } from './gcp-evaluate.ts';
+import { makeTrust } from './make-trust.ts';
 import { evaluateOcto, octoFault, octoLiteral } from './octo-policy.ts';
-import { BUILD, made } from './testing.ts';
+import { TARGETS } from './targets.ts';
+import { AUDIENCES, BUILD, deployment, made, NOW, started } from './testing.ts';
+import type { Target } from './trust.ts';
 
 const CLAIMS = {
   iss: 'https://id.example.com/ci',
@@ -105,9 +109,6 @@ test('Fulcio refuses a claim that is not there, and a number is not what it was'
 });
 
 test('AWS is not given an issuer that it cannot reach, nor one with a port', async () => {
-  const { deployment, NOW, started } = await import('./testing.ts');
-  const { makeTrust } = await import('./make-trust.ts');
-  const { aws } = await import('./aws-trust.ts');
   for (const issuer of [
     'http://id.example.com/ci',
     'https://id.example.com:8443/ci',
@@ -118,6 +119,31 @@ test('AWS is not given an issuer that it cannot reach, nor one with a port', asy
       /^AWS takes issuers at https .* set base_url/,
     );
   }
+});
+
+test.each(['gcp', 'azure', 'sigstore', 'octo-sts'])(
+  '%s takes no issuer at http, and it is said',
+  async (name) => {
+    const here = { ...(await deployment()), issuer: 'http://id.example.com/ci' };
+    const target = TARGETS[name] as Target;
+
+    expect(() => makeTrust(target, here, started(), { audience: AUDIENCES[name] ?? '' }, {}, NOW)).toThrow(
+      /takes issuers at https, and not http:.*: set base_url/,
+    );
+  },
+);
+
+test('Azure takes RS256 only, and the line that says otherwise is named', async () => {
+  const lines = ["audiences: ['*']", 'algorithms:', "  'api://*': ES256"];
+
+  await expect(made('azure', { lines })).rejects.toThrow(
+    /^Azure takes RS256 only, and mayfly\.yaml:7 has tokens for api:.* signed with ES256: set RS256 there/,
+  );
+  expect((await made('gcp', { lines })).kind.algorithm.name).toBe('RS256');
+  expect((await made('aws', { lines: [...lines.slice(0, 2), "  '*': ES256"] })).kind.algorithm).toEqual({
+    name: 'ES256',
+    place: 'mayfly.yaml:7',
+  });
 });
 
 test('AWS sees claims that the build asks for as session tags, and holds them fast', async () => {

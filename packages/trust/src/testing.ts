@@ -9,7 +9,7 @@ import { type MadeTrust, makeTrust } from './make-trust.ts';
 import { readPolicyFile } from './read-policy.ts';
 import { TARGETS } from './targets.ts';
 import type { Wish } from './token-of.ts';
-import type { Target } from './trust.ts';
+import type { Target, TrustNames } from './trust.ts';
 
 /** When tests take place, s since 1970. */
 export const NOW = 1_700_000_000;
@@ -31,7 +31,7 @@ export const BUILD: Build = {
 /** Audiences by which the tests of a relying party go. */
 export const AUDIENCES: Readonly<Record<string, string>> = {
   aws: 'sts.amazonaws.com',
-  gcp: 'https://iam.googleapis.com/projects/7/locations/global/workloadIdentityPools/pool/providers/ci',
+  gcp: 'https://iam.googleapis.com/projects/7/locations/global/workloadIdentityPools/pool/providers/mayfly-ci',
   azure: 'api://AzureADTokenExchange',
   vault: 'https://vault.example.com',
   sigstore: 'sigstore',
@@ -80,10 +80,11 @@ export async function made(
     lines,
     ...wish
   }: { build?: Build; profile?: string; lines?: string[] } & Wish = {},
+  names: TrustNames = {},
 ): Promise<MadeTrust> {
   const target = TARGETS[name] as Target;
   const asked = { audience: AUDIENCES[name] ?? '', ...wish };
-  return makeTrust(target, await deployment(profile, lines), started(build), asked, {}, NOW);
+  return makeTrust(target, await deployment(profile, lines), started(build), asked, names, NOW);
 }
 
 const GOLDEN = fileURLToPath(new URL('../../profiles/golden/', import.meta.url));

@@ -26,7 +26,7 @@ async function expectExact(
 ) {
   const wish: Wish = { audience: kind.audience };
   const others = nearMisses(await deployment(profile), started(build), wish, NOW).filter(
-    ({ claims }) => claims,
+    ({ claims, isSameKind }) => claims && !isSameKind,
   );
 
   expect(judge(kind.claims)).toMatchObject({ admitted: true });
@@ -49,6 +49,13 @@ test.each([
   const policy = readAwsPolicy(JSON.parse(json));
   await expectExact(result, (claims) => evaluateAws(policy, claims), build, profile);
   expect(JSON.parse(hclArgument(textOf(result, 'hcl'), 'assume_role_policy'))).toEqual(JSON.parse(json));
+  const [provider, role] = textOf(result, 'sh')
+    .split(/\n(?=aws)/)
+    .map(shellWords);
+  expect(optionOf(provider ?? [], '--url')).toBe(result.kind.issuer);
+  expect(optionOf(provider ?? [], '--client-id-list')).toBe(result.kind.audience);
+  expect(optionOf(role ?? [], '--role-name')).toBe('ROLE');
+  expect(optionOf(role ?? [], '--assume-role-policy-document')).toBe('file://trust-policy.json');
 });
 
 test.each([
@@ -161,4 +168,15 @@ test('octo-sts takes no subject with brackets or quotes, and Fulcio none that a 
   await expect(made('sigstore', { profile: 'github', build: CLEVER })).rejects.toThrow(
     /has signs that a certificate/,
   );
+});
+
+test('AWS: an audience with signs that a shell means something by is one word of its command', async () => {
+  const audience = `it's-$(id)\`"`;
+
+  const result = await made('aws', { audience });
+
+  const [provider] = textOf(result, 'sh')
+    .split(/\n(?=aws)/)
+    .map(shellWords);
+  expect(optionOf(provider ?? [], '--client-id-list')).toBe(audience);
 });

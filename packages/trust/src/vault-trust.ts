@@ -1,4 +1,5 @@
 import { ServiceError } from '@mayfly/contracts/errors';
+import { fittingName } from './fitting-names.ts';
 import { type Kind, perBuild } from './kind-of-build.ts';
 import { changeOf, type PatternLanguage, subjectPattern } from './patterns.ts';
 import { shellCommand, shellWord } from './shell.ts';
@@ -17,11 +18,18 @@ export const vault: Target = {
 
 /** Nothing escapes `*` in a glob: a value that holds one cannot be written, and stands for itself and more. */
 const GLOB: PatternLanguage = { plain: (text) => text, any: '*' };
+const MOUNT = { says: 'path of a login', fits: /^[^\s/]+(\/[^\s/]+)*$/ };
+const POLICIES = { says: 'list of policies', fits: /[^\s,]/ };
 const SESSION_SECONDS = 300;
 
-function vaultTrust(kind: Kind, { role = 'ROLE', mount = 'jwt', policies = 'POLICY' }: TrustNames): Trust {
+function vaultTrust(
+  kind: Kind,
+  { role = 'ROLE', policies = 'POLICY', mount: given = 'jwt' }: TrustNames,
+): Trust {
+  const mount = fittingName('mount', given.replace(/^\/*(auth\/)?|\/+$/g, ''), MOUNT);
   requireLastingPart(kind);
   requireWritable(kind);
+  fittingName('policies', policies, POLICIES);
   const config = { oidc_discovery_url: kind.issuer, bound_issuer: kind.issuer };
   const body = roleOf(kind, policies);
   const path = `auth/${mount}`;
@@ -127,7 +135,7 @@ function roleOf(
       bound_claims_type: glob ? 'glob' : 'string',
       bound_claims: boundClaims,
     }),
-    token_policies: policies.split(','),
+    token_policies: policies.split(/[\s,]+/).filter((one) => one !== ''),
     token_ttl: SESSION_SECONDS,
     token_explicit_max_ttl: SESSION_SECONDS,
   };
