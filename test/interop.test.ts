@@ -1,5 +1,10 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
+import { freePort } from '@mayfly/infra/processes';
 import { createVerifier, type Verifier, type VerifierOptions } from '@mayfly/verifier';
 import { requireIdToken as expressMiddleware } from '@mayfly/verifier/express';
 import { requireIdToken as fastifyPlugin } from '@mayfly/verifier/fastify';
@@ -15,7 +20,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Ci, connectCi, eventually } from './ci.ts';
 import { API, forgedToken, startedToken } from './introspect-callers.ts';
 import { isActive, requestToken } from './relying-party.ts';
-import { type TestSystem, testSystem } from './system.ts';
+import { testCertificate } from './sdk-certificate.ts';
+import { TEST_POLICY, type TestSystem, testSystem } from './system.ts';
 
 let system: TestSystem;
 let ci: Ci;
@@ -24,9 +30,10 @@ let issuer: string;
 let es256: string;
 let rs256: string;
 let bad: Record<string, string>;
+const place = mkdtempSync(join(tmpdir(), 'mayfly-interop-'));
 
 beforeAll(async () => {
-  system = await testSystem();
+  system = await httpsSystem();
   ci = await connectCi(system);
   issuer = `${system.baseUrl}/acme`;
   es256 = await startedToken(ci, { id: 'interop' });
@@ -43,23 +50,36 @@ beforeAll(async () => {
 afterAll(async () => {
   await ci[Symbol.asyncDispose]();
   await system[Symbol.asyncDispose]();
+  rmSync(place, { recursive: true });
 });
+
+/** A system that serves https, which some take nothing but, with a certificate that this process believes. */
+async function httpsSystem(): Promise<TestSystem> {
+  const { cert, key } = testCertificate();
+  const files = { TLS_CERT_FILE: join(place, 'cert.pem'), TLS_KEY_FILE: join(place, 'key.pem') };
+  writeFileSync(files.TLS_CERT_FILE, cert);
+  writeFileSync(files.TLS_KEY_FILE, key);
+  setDefaultCACertificates([...getCACertificates('default'), cert]);
+  const port = await freePort();
+  const urls = `base_url: https://localhost:${port}\nrequest_url: http://localhost\n`;
+  return await testSystem({
+    ...{ policy: urls + TEST_POLICY, ports: { 'jwks-publisher': port }, replicas: 1 },
+    environment: { 'jwks-publisher': files },
+  });
+}
 
 test('openid-client and oauth4webapi find the issuer by its URL alone and introspect', async () => {
   const secret = system.secret('relying-party-api');
-  const config = await openid.discovery(new URL(issuer), 'api', undefined, openid.ClientSecretBasic(secret), {
-    execute: [openid.allowInsecureRequests],
-  });
+  const config = await openid.discovery(new URL(issuer), 'api', undefined, openid.ClientSecretBasic(secret));
   expect(await openid.tokenIntrospection(config, es256)).toMatchObject({ active: true, aud: API });
   expect(await openid.tokenIntrospection(config, bad['forged'] ?? '')).toEqual({ active: false });
 
   for (const algorithm of ['oidc', 'oauth2'] as const) {
-    const insecure = { [oauth.allowInsecureRequests]: true };
-    const answer = await oauth.discoveryRequest(new URL(issuer), { algorithm, ...insecure });
+    const answer = await oauth.discoveryRequest(new URL(issuer), { algorithm });
     const server = await oauth.processDiscoveryResponse(new URL(issuer), answer);
     const client = { client_id: 'api' };
     const auth_ = oauth.ClientSecretBasic(secret);
-    const told = await oauth.introspectionRequest(server, client, auth_, es256, insecure);
+    const told = await oauth.introspectionRequest(server, client, auth_, es256);
     expect(await oauth.processIntrospectionResponse(server, client, told)).toMatchObject({ active: true });
   }
 });
@@ -96,13 +116,10 @@ test('fast-jwt with get-jwks takes good tokens of both algorithms and no other',
 });
 
 test('aws-jwt-verify takes good tokens and no other', async () => {
-  const keySet = (await (await fetch(`${issuer}/jwks`)).json()) as never;
-  // It reads key sets over https only; this one is put into its cache.
-  const verifier = JwtVerifier.create({ issuer, audience: API, jwksUri: 'https://id.example.com/jwks' });
-  verifier.cacheJwks(keySet);
+  const verifier = JwtVerifier.create({ issuer, audience: API, jwksUri: `${issuer}/jwks` });
 
-  expect(verifier.verifySync(es256)).toMatchObject({ iss: issuer, aud: API });
-  for (const token of [...Object.values(bad), rs256]) expect(() => verifier.verifySync(token)).toThrow();
+  expect(await verifier.verify(es256)).toMatchObject({ iss: issuer, aud: API });
+  for (const token of [...Object.values(bad), rs256]) await expect(verifier.verify(token)).rejects.toThrow();
 });
 
 const ways: [string, () => VerifierOptions['builds']][] = [

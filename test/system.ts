@@ -127,7 +127,7 @@ async function startProcesses(options: EngineOptions): Promise<TestSystem> {
     ...{ baseUrl, requestUrl, names, ciCredentials, natsUrl },
     ...{ secret: deployment.secret, secretFile: deployment.secretFile },
     redisUrl: `redis://127.0.0.1:${ports['redis']}`,
-    urlOf: (name) => `http://127.0.0.1:${ports[name]}`,
+    urlOf: (name) => `${schemeOf(name, environment)}://127.0.0.1:${ports[name]}`,
     opsUrlOf: (name) => `http://127.0.0.1:${ports[`ops-${name}`]}`,
     async kill(name) {
       const child = childOf(name);
@@ -147,4 +147,9 @@ async function startProcesses(options: EngineOptions): Promise<TestSystem> {
       bootstrap(policy, { servers: [natsUrl], password: (user) => deployment.secret(`nats-${user}`) }),
     [Symbol.asyncDispose]: dispose,
   };
+}
+
+function schemeOf(name: string, environment: NonNullable<Wanted['environment']>): 'http' | 'https' {
+  const settings = Object.entries(environment).find(([service]) => name.replace(/-\d+$/, '') === service);
+  return settings?.[1]['TLS_CERT_FILE'] === undefined ? 'http' : 'https';
 }
