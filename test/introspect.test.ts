@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Ci, connectCi, eventually } from './ci.ts';
 import { runMayfly } from './exec-mayfly.ts';
 import { API, ask, basic, forgedToken, startedToken } from './introspect-callers.ts';
+import { commandAs } from './operator.ts';
 import { introspect, requestToken } from './relying-party.ts';
 import { type TestSystem, testSystem } from './system.ts';
 
@@ -27,11 +28,15 @@ const INACTIVE = '{"active":false}';
 let system: TestSystem;
 let ci: Ci;
 let token: string;
+/** Its build runs on when it expires. */
+let expiring: string;
 
 beforeAll(async () => {
   system = await testSystem({ policy: POLICY, replicas: 2 });
   ci = await connectCi(system);
   token = await startedToken(ci, { id: 'run/1' });
+  const short = await requestToken(system, await ci.heard('run/1'), `audience=${API}&lifetime=10`);
+  expiring = short.body['value'] as string;
 });
 afterAll(async () => {
   await ci[Symbol.asyncDispose]();
@@ -46,8 +51,8 @@ test('an active token is told with its claims and the facts of its build, and ke
   expect(headers.get('cache-control')).toBe('no-store');
   expect(body).toMatchObject({ active: true, iss: `${system.baseUrl}/acme`, aud: API });
   expect(body['build']).toMatchObject({ id: 'run/1', attempt: 1 });
-  expect(body).toHaveProperty('sub');
-  expect(body).toHaveProperty('exp');
+  const { sub, iat, exp } = body;
+  expect([sub, iat, exp].map((one) => typeof one)).toEqual(['string', 'number', 'number']);
 });
 
 test('whoever does not prove to be a relying party is told nothing, before its question is read', async () => {
@@ -75,30 +80,6 @@ test('credentials are taken form-encoded as RFC 6749 says, and as they stand', a
     const authorization = `basic ${Buffer.from(pair).toString('base64')}`;
     expect((await ask(system, `token=${token}`, { authorization })).body['active']).toBe(true);
   }
-});
-
-test('unknown, foreign, forged and finished are one answer, byte for byte', async () => {
-  const finished = await startedToken(ci, { id: 'finished' });
-  await ci.finish('finished');
-  await eventually(async () => (await introspect(system, finished)).text === INACTIVE, 'inactive token');
-  const forged = await forgedToken(decodeProtectedHeader(token).kid ?? '', `${system.baseUrl}/acme`);
-  const grant = await ci.heard('run/1');
-  const unknown = ['x', 'a.b.c', ' ', `${token}=`, `${token} `, token.slice(0, -1), 'é', 'x'.repeat(9000)];
-
-  const answers = await Promise.all([
-    ...[...unknown, finished, forged, grant.data.id_token_request_token].map((one) =>
-      introspect(system, one),
-    ),
-    introspect(system, token, { party: 'aws' }),
-    introspect(system, token, { source: 'other' }),
-  ]);
-
-  const shape = ({ status, headers, text }: (typeof answers)[number]) => {
-    const seen = [...headers].filter(([name]) => name !== 'date' && !name.includes('keep-alive'));
-    return JSON.stringify([status, seen, text]);
-  };
-  expect(new Set(answers.map(shape)).size).toBe(1);
-  expect(answers[0]).toMatchObject({ status: 200, text: INACTIVE });
 });
 
 test('an operator sees what was asked, by what was answered', async () => {
@@ -220,6 +201,10 @@ test('a build says whether it runs, since when and why not, to whoever may be sh
   const path = `/builds/${encodeURIComponent('run/1')}`;
   const build = (asked = {}) => ask(system, null, { path, method: 'GET', type: null, ...asked });
   const running = await build();
+  await startedToken(ci, { id: 'over' });
+  await ci.finish('over');
+  const over = () => build({ path: '/builds/over' });
+  await eventually(async () => (await over()).body['state'] === 'finished', 'end');
 
   expect(running.body).toMatchObject({ id: 'run/1', attempt: 1, state: 'running' });
   expect(running.body['started_at']).toBeLessThan(running.body['deadline'] as number);
@@ -228,12 +213,12 @@ test('a build says whether it runs, since when and why not, to whoever may be sh
   expect(await build({ source: 'third' })).toMatchObject({ status: 404 });
   const unknown = await build({ path: '/builds/unknown' });
   expect(unknown.status).toBe(404);
-  expect((await build({ path: '/builds/finished' })).body).toMatchObject({
+  expect((await over()).body).toMatchObject({
     state: 'finished',
     attempt: 1,
     reason: 'success',
   });
-  expect((await build({ path: '/builds/finished', source: 'third' })).text).toBe(unknown.text);
+  expect((await build({ path: '/builds/over', source: 'third' })).text).toBe(unknown.text);
 });
 
 test('bad credentials without end are refused cheaply, and honest callers still answered', async () => {
@@ -265,6 +250,33 @@ test('while Redis is paused or gone nobody is told that a token is active, and w
   for (let times = 0; times < 5; times++) expect(await timed()).toEqual(expected);
   await system.start('redis');
   await eventually(async () => (await introspect(system, token)).body['active'], 'active token');
+});
+
+test('unknown, foreign, forged, expired, revoked and finished are one answer, byte for byte', async () => {
+  const finished = await startedToken(ci, { id: 'finished' });
+  const revoked = await startedToken(ci, { id: 'revoked' });
+  await ci.finish('finished');
+  await commandAs(system, 'builds.revoke', { source: 'acme', id: 'revoked' });
+  for (const one of [finished, revoked, expiring])
+    await eventually(async () => (await introspect(system, one)).text === INACTIVE, 'inactive token', 12_000);
+  const forged = await forgedToken(decodeProtectedHeader(token).kid ?? '', `${system.baseUrl}/acme`);
+  const grant = await ci.heard('run/1');
+  const unknown = ['x', 'a.b.c', ' ', `${token}=`, `${token} `, token.slice(0, -1), 'é', 'x'.repeat(9000)];
+
+  const answers = await Promise.all([
+    ...[...unknown, finished, revoked, expiring, forged, grant.data.id_token_request_token].map((one) =>
+      introspect(system, one),
+    ),
+    introspect(system, token, { party: 'aws' }),
+    introspect(system, token, { source: 'other' }),
+  ]);
+
+  const shape = ({ status, headers, text }: (typeof answers)[number]) => {
+    const seen = [...headers].filter(([name]) => name !== 'date' && !name.includes('keep-alive'));
+    return JSON.stringify([status, seen, text]);
+  };
+  expect(new Set(answers.map(shape)).size).toBe(1);
+  expect(answers[0]).toMatchObject({ status: 200, text: INACTIVE });
 });
 
 /** Starts builds until the token of one is younger than the memory of used tokens; gives another token of that one. */
