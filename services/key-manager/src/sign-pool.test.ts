@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey, type JsonWebKey, sign, verify } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
 import { hasOnlySignature, isLowS } from '@mayfly/contracts/low-s';
 import { compactVerify, importJWK } from 'jose';
 import { expect, test } from 'vitest';
@@ -33,6 +34,23 @@ test('jose verifies what the threads sign, one by one and in batches, with both 
     expect(new TextDecoder().decode(payload)).toBe(String(index < 2 ? index : index - 2));
     expect(hasOnlySignature(token, index % 2 === 0 ? 'RS256' : 'ES256')).toBe(true);
   }
+});
+
+const cookbook = new URL(
+  '../../../../shared/vectors/jose-cookbook/jws/4_1.rsa_v15_signature.json',
+  import.meta.url,
+);
+
+test.runIf(existsSync(cookbook))('RFC 7520 §4.1 has the signature that the threads make', async () => {
+  const { input, signing } = JSON.parse(readFileSync(cookbook, 'utf8')) as {
+    input: { key: JsonWebKey & { kid: string } };
+    signing: { 'sig-input': string; sig: string };
+  };
+  const pool = signPool(1);
+  const key = { kid: input.key.kid, alg: 'RS256' as const, jwk: input.key as never };
+
+  expect(await pool.sign(key, signing['sig-input'])).toBe(signing.sig);
+  await pool.close();
 });
 
 test('both integers of an ECDSA signature keep their place, whatever their lengths', () => {
