@@ -3,7 +3,14 @@ import { STATUS_LIST_TTL_SECONDS } from '@mayfly/contracts/status-list';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { publicRoute, sendDocument } from './http-documents.ts';
 import type { Metrics } from './metrics.ts';
-import { aggregateLists, type PublishedList, publishList, type StatusLists } from './status-lists.ts';
+import {
+  aggregateLists,
+  type Extent,
+  hasList,
+  type PublishedList,
+  publishList,
+  type StatusLists,
+} from './status-lists.ts';
 
 /** The status lists of one issuer. */
 export type ServedLists = StatusLists;
@@ -50,17 +57,32 @@ function refuseHistory(reply: FastifyReply): FastifyReply {
   });
 }
 
-/** Gives each list that is still good again, and makes each new one once for all who ask meanwhile. */
+/**
+ * Gives each list that is still good again, and makes each new one once for all who ask meanwhile. Of lists that there are
+ * not nothing is read as long as it is known which there are.
+ */
 function reuse(lists: StatusLists) {
+  let known: { extent: Extent; until: number } | undefined;
+  const running: StatusLists['running'] = {
+    async read(source, list) {
+      const asked = performance.now();
+      const builds = await lists.running.read(source, list);
+      known = { extent: builds, until: asked + Math.min(builds.freshForMs, REUSED_MS) };
+      return builds;
+    },
+  };
   const published = new Map<string, PublishedList>();
   const underWay = new Map<string, Promise<PublishedList | undefined>>();
   return async (created: number, number: number): Promise<PublishedList | undefined> => {
     const name = `${created}-${number}`;
+    if (known && performance.now() <= known.until && !hasList(known.extent, created, number))
+      return undefined;
     const last = published.get(name);
     if (last && isGood(last)) return last;
     published.delete(name);
     const making =
-      underWay.get(name) ?? publishList(created, number, lists).finally(() => underWay.delete(name));
+      underWay.get(name) ??
+      publishList(created, number, { ...lists, running }).finally(() => underWay.delete(name));
     underWay.set(name, making);
     const made = await making;
     if (made) published.set(name, made);

@@ -38,7 +38,7 @@ export async function publishList(
 ): Promise<PublishedList | undefined> {
   const asked = performance.now();
   const builds = await running.read(source, list);
-  if (builds.streamCreatedMs !== streamCreatedMs || !listsOf(builds, 1).includes(list)) return undefined;
+  if (!hasList(builds, streamCreatedMs, list)) return undefined;
   const iat = now();
   const token = await sign(source, {
     sub: statusListUri(issuer, streamCreatedMs, list),
@@ -55,10 +55,19 @@ export async function publishList(
   return { document, signedAt: asked, freshUntil: asked + builds.freshForMs };
 }
 
+/** Says whether there is a list of that stream and number, or will be one next. */
+export function hasList(builds: Extent, streamCreatedMs: number, list: number): boolean {
+  const { first, last } = numbersOf(builds);
+  return builds.streamCreatedMs === streamCreatedMs && list >= first && list <= last + 1;
+}
+
 /** Gives the URIs of all lists that a token can point at (§9). Throws `temporarily_unavailable` like the above. */
 export async function aggregateLists({ source, issuer, running }: StatusLists): Promise<string[]> {
   const builds = await running.read(source, 0);
-  return listsOf(builds, 0).map((list) => statusListUri(issuer, builds.streamCreatedMs, list));
+  const { first, last } = numbersOf(builds);
+  return Array.from({ length: last - first + 1 }, (_, index) =>
+    statusListUri(issuer, builds.streamCreatedMs, first + index),
+  );
 }
 
 /** Where the addresses of all lists are given. */
@@ -66,12 +75,15 @@ export function aggregationUri(issuer: string): string {
   return `${issuer}/status-lists`;
 }
 
-/** The numbers of the lists, from the first that BUILDS still holds to the last that it began, and `ahead` more. */
-function listsOf({ firstSeq, lastSeq }: RunningBuilds, ahead: number): number[] {
+/** Which stream the lists are of, and which of its sequences. */
+export type Extent = Pick<RunningBuilds, 'streamCreatedMs' | 'firstSeq' | 'lastSeq'>;
+
+/** The numbers of the first list of which BUILDS still holds a build, and of the last that it began. */
+function numbersOf({ firstSeq, lastSeq }: Extent): { first: number; last: number } {
   const first = Math.floor(firstSeq / STATUS_LIST_SIZE);
-  const last = Math.max(first, Math.floor(lastSeq / STATUS_LIST_SIZE)) + ahead;
+  const last = Math.max(first, Math.floor(lastSeq / STATUS_LIST_SIZE));
   if (last - first > MAX_LISTS) throw new ServiceError('temporarily_unavailable', 'there are too many lists');
-  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+  return { first, last };
 }
 
 const MAX_LISTS = 100_000;
