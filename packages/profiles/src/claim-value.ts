@@ -61,6 +61,6 @@ function convert(value: unknown, type: ClaimType, rule: ClaimRule): unknown {
 }
 
 function fieldsOf({ name, source }: ClaimRule): string {
-  if (source.kind === 'facts') return source.paths.map(fieldName).join(' or ');
+  if (source.kind === 'facts') return [...new Set(source.paths.map(fieldName))].join(' or ');
   return source.kind === 'member' ? `${source.map}.${source.member}` : `what the claim ${name} is made from`;
 }
