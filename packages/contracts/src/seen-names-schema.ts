@@ -14,6 +14,8 @@ export const NameKind = Type.Union([
   Type.Literal('pipeline'),
   Type.Literal('workflow'),
   Type.Literal('project'),
+  Type.Literal('environment'),
+  Type.Literal('cluster'),
 ]);
 export type NameKind = Static<typeof NameKind>;
 

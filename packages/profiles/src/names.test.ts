@@ -15,6 +15,8 @@ const build: Build = {
   workflow: { id: 'w1', name: 'nightly' },
   project: { id: 'p1', name: 'Billing' },
   actor: { id: '9', login: 'octocat' },
+  environment: { id: '17', name: 'production' },
+  cluster: { id: '21', name: 'default' },
 };
 
 async function said(name: string, one: Build = build, policy: Partial<SourcePolicy> = {}) {
@@ -24,19 +26,34 @@ async function said(name: string, one: Build = build, policy: Partial<SourcePoli
 }
 
 test.each([
-  ['mayfly', ['organization octo 3', 'owner octo 1', 'repository octo/hello 4', 'person octocat 9']],
-  ['github', ['owner octo 1', 'repository octo/hello 4', 'person octocat 9']],
+  [
+    'mayfly',
+    [
+      'organization octo 3',
+      'owner octo 1',
+      'repository octo/hello 4',
+      'person octocat 9',
+      'environment octo%2Fhello/production 17',
+    ],
+  ],
+  [
+    'github',
+    ['owner octo 1', 'repository octo/hello 4', 'person octocat 9', 'environment octo%2Fhello/production 17'],
+  ],
   ['gitlab', ['owner octo 1', 'repository octo/hello 4', 'person octocat 9']],
   ['vela', ['repository octo/hello 4', 'person octocat 9']],
-  ['buildkite', ['organization octo 3', 'pipeline octo/release 12']],
+  ['buildkite', ['organization octo 3', 'pipeline octo/release 12', 'cluster octo/default 21']],
   ['concourse', ['organization octo 3', 'pipeline octo/release 12']],
-  ['n8n', ['person octocat 9']],
+  ['n8n', ['person octocat 9', 'environment w1/production 17']],
 ])('tokens of %s say the names that their claims and their subject are made of', async (name, expected) => {
   expect(new Set(await said(name))).toEqual(new Set(expected));
 });
 
 test('a pipeline is watched only where a subject that may be had is made of its name without its id', async () => {
-  expect(await said('buildkite', build, { subject: 'pipeline_id' })).toEqual(['organization octo 3']);
+  expect(await said('buildkite', build, { subject: 'pipeline_id' })).toEqual([
+    'organization octo 3',
+    'cluster octo/default 21',
+  ]);
   expect(await said('mayfly')).not.toContain('pipeline octo/release 12');
 });
 
@@ -58,6 +75,26 @@ test('pipelines of one name in two organizations, or of two instances, are two n
     'pipeline octo/release/branch:feature 13',
   );
   expect(await said('concourse', { ...build, ...elsewhere })).toContain('pipeline octo%2F/%2Frelease 14');
+});
+
+test('environments of one name in two repositories, and clusters in two organizations, are two names', async () => {
+  const elsewhere = {
+    organization: { id: '5', name: 'acme' },
+    repository: { id: '8', name: 'octo/other', owner: { id: '1', name: 'octo' } },
+    environment: { id: '18', name: 'production' },
+    cluster: { id: '22', name: 'default' },
+  };
+
+  for (const subject of ['immutable', 'names'])
+    expect(await said('github', { ...build, ...elsewhere }, { subject })).toContain(
+      'environment octo%2Fother/production 18',
+    );
+  expect(await said('buildkite', { ...build, ...elsewhere })).toContain('cluster acme/default 22');
+});
+
+test('an environment is watched only where a subject that may be had is made of its name', async () => {
+  expect(await said('gitlab')).not.toContain('environment octo%2Fhello/production 17');
+  expect(await said('n8n', build, { subject_claims: [] })).toEqual(['person octocat 9']);
 });
 
 test('the repository of a fork is a name of its own, also where it takes the name of the one that it was forked from', async () => {

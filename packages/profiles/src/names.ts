@@ -11,9 +11,9 @@ export type SaidName = { kind: NameKind; name: string; id: string | undefined };
 /** Which facts are a name and its id, and within which other names that name is one. */
 export type WatchedName = { kind: NameKind; name: string; id: string; within: readonly string[] };
 
-type Pair = readonly [kind: NameKind, name: string, id: string];
+type Pair = readonly [kind: NameKind, name: string, id: string, within?: readonly string[]];
 
-/** Names that relying parties read in claims: one of each in a source. */
+/** Names that relying parties read in claims: one of each in a source, or within what is said. */
 const NAMES: readonly Pair[] = [
   ['enterprise', 'enterprise.name', 'enterprise.id'],
   ['organization', 'organization.name', 'organization.id'],
@@ -24,6 +24,7 @@ const NAMES: readonly Pair[] = [
   ['person', 'actor.login', 'actor.id'],
   ['person', 'runs_as.login', 'runs_as.id'],
   ['person', 'workload.on_behalf_of.login', 'workload.on_behalf_of.id'],
+  ['cluster', 'cluster.name', 'cluster.id', ['organization.name']],
 ];
 
 /** Names that people give freely, several to one thing: watched where a subject is made of one without its id. */
@@ -31,6 +32,7 @@ const SUBJECT_NAMES: readonly Pair[] = [
   ['pipeline', 'pipeline.name', 'pipeline.id'],
   ['workflow', 'workflow.name', 'workflow.id'],
   ['project', 'project.name', 'project.id'],
+  ['environment', 'environment.name', 'environment.id'],
 ];
 
 /** Facts that hold a name, or a part of one, under another path. */
@@ -47,7 +49,12 @@ export function watchedNames(policy: SourcePolicy, profile: Profile): WatchedNam
   const forms = inUse.flatMap((name) => subject.alternates.get(name) ?? []).map(formPaths);
   const said = new Set([...[...claims, ...optionalClaims].flatMap(claimPaths), ...forms.flat()]);
   return [
-    ...NAMES.filter(([, name]) => said.has(name)).map(([kind, name, id]) => ({ kind, name, id, within: [] })),
+    ...NAMES.filter(([, name]) => said.has(name)).map(([kind, name, id, within = []]) => ({
+      kind,
+      name,
+      id,
+      within,
+    })),
     ...SUBJECT_NAMES.flatMap((pair) => forms.flatMap((paths) => inSubject(pair, paths))),
   ];
 }
@@ -55,9 +62,17 @@ export function watchedNames(policy: SourcePolicy, profile: Profile): WatchedNam
 /** A name in a subject is one among those that stand with it. */
 function inSubject([kind, name, id]: Pair, paths: readonly string[]): WatchedName[] {
   if (!paths.includes(name) || paths.includes(id)) return [];
-  const around = ['organization.name', 'repository.name', 'head_repository.name', 'project.name'];
-  const within = around.filter((path) => path !== name && paths.includes(path));
-  return [{ kind, name, id, within }];
+  return [{ kind, name, id, within: around(kind, paths).filter((path) => path !== name) }];
+}
+
+/** An environment is its repository's or workflow's own, however the subject says which; others may be known by less. */
+function around(kind: NameKind, paths: readonly string[]): string[] {
+  const isOfRepository = paths.some((path) => path.startsWith('repository.'));
+  if (kind === 'environment' && isOfRepository) return ['repository.name'];
+  const named = ['organization.name', 'repository.name', 'head_repository.name', 'project.name'];
+  return [...named, ...(kind === 'environment' ? ['workflow.id'] : [])].filter((path) =>
+    paths.includes(path),
+  );
 }
 
 /** Takes what is watched and a build; gives each name that its tokens say, once for each id that it comes with. */
