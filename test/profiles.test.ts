@@ -135,6 +135,7 @@ test('issuer does not start with a policy or a profile that cannot work, and nam
   const policy =
     'sources:\n  a:\n    audiences: [x]\n    subject: team\n  b:\n    audiences: [x]\n    profile: jenkins\n';
   writeFileSync(join(profiles, 'broken.yaml'), 'name: broken\nsubjects: {}\n');
+  writeFileSync(join(profiles, 'unmoored.yaml'), 'name: unmoored\nclaims: *nope\n');
 
   expect(startIssuer(policy)).toEqual([
     1,
@@ -142,9 +143,12 @@ test('issuer does not start with a policy or a profile that cannot work, and nam
       /^issuer: \S+mayfly\.yaml:4: sources\.a\.subject must be one of default, .*; \S+mayfly\.yaml:7: sources\.b\.profile names no profile that is there\n$/,
     ),
   ]);
-  expect(startIssuer(policy.replace('jenkins', 'broken'))).toEqual([
+  const faulty = `${policy.replace('jenkins', 'broken')}  c:\n    audiences: [x]\n    profile: unmoored\n`;
+  expect(startIssuer(faulty)).toEqual([
     1,
-    expect.stringMatching(/^issuer: \S+broken\.yaml:1: must have required properties .*; .*\n$/),
+    expect.stringMatching(
+      /^issuer: \S+broken\.yaml:1: must have required properties .*; \S+unmoored\.yaml:2: \*nope has no anchor before it\n$/,
+    ),
   ]);
 });
 

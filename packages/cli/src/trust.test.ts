@@ -162,7 +162,8 @@ test.each([['explain'], ['trust'], ['token', 'inspect']])(
 );
 
 test('what a relying party cannot tell apart is said, with what to do about it', async () => {
-  const vela = { ...EVENT, data: { build: { ...EVENT.data.build, actor: { id: '1', login: 'o' } } } };
+  const facts = { number: 17, sha: '9fceb02', actor: { id: '1', login: 'o' } };
+  const vela = { ...EVENT, data: { build: { ...EVENT.data.build, ...facts } } };
   const cwd = workDirectory({
     'mayfly.yaml': POLICY.replace('ci:', 'ci:\n    profile: vela'),
     'started.json': JSON.stringify(vela),
