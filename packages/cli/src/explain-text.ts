@@ -1,15 +1,17 @@
 import type { Explanation } from '@mayfly/trust/explain';
+import type { ExplainedClaim } from '@mayfly/trust/explain-claims';
 import { printable } from './trust-inputs.ts';
 
 /** Takes an explanation; gives it for people. */
 export function explanationText(explanation: Explanation): string {
-  const { source, profile, build, token } = explanation;
+  const { source, profile, build, token, more_tokens } = explanation;
   const fork = build.fork ? ', of a fork' : '';
   return [
     `Build ${printable(build.id)} of ${source}, attempt ${build.attempt}${fork}, as profile ${profile} shows it; it ends within ${build.deadline_seconds} s`,
     ...section('Audiences', audienceLines(explanation)),
     ...section('Policy', policyLines(explanation)),
     ...(token ? tokenLines(token) : []),
+    ...more_tokens.flatMap(otherLines),
     '',
   ].join('\n');
 }
@@ -59,20 +61,8 @@ function policyLines({ policy, file }: Explanation): string[] {
 }
 
 function tokenLines({ alg, claims, left_out, subject }: NonNullable<Explanation['token']>): string[] {
-  const asText = (value: unknown) =>
-    printable(typeof value === 'string' ? value : JSON.stringify(value)) || "''";
-  const note = (trust: string | undefined) => (trust === 'user-controlled' ? '(a user decides it)' : '');
   return [
-    ...section(
-      `Claims, signed with ${alg}`,
-      columns(
-        claims.map(({ claim, value, from, trust }) => [
-          claim,
-          asText(value),
-          [from, note(trust)].join(' ').trim(),
-        ]),
-      ),
-    ),
+    ...section(`Claims, signed with ${alg}`, claimLines(claims)),
     ...section(
       'Left out, because the build does not say',
       columns(left_out.map(({ claim, fields }) => [claim, `data.build.${fields.join(' or data.build.')}`])),
@@ -84,4 +74,23 @@ function tokenLines({ alg, claims, left_out, subject }: NonNullable<Explanation[
       ),
     ),
   ];
+}
+
+function otherLines({ audience, alg, claims }: Explanation['more_tokens'][number]): string[] {
+  const name = printable([audience ?? 'the usual audience of the profile'].flat().join(', '));
+  return section(`For ${name}, signed with ${alg}: the same, but for`, claimLines(claims));
+}
+
+function claimLines(claims: readonly ExplainedClaim[]): string[] {
+  return columns(
+    claims.map(({ claim, value, from, trust }) => [
+      claim,
+      printable(typeof value === 'string' ? value : JSON.stringify(value)) || "''",
+      [from, note(trust)].join(' ').trim(),
+    ]),
+  );
+}
+
+function note(trust: string | undefined): string {
+  return trust === 'user-controlled' ? '(a user decides it)' : '';
 }

@@ -126,6 +126,28 @@ test('explain tells claims, subject and policy with its lines, and exits with 4 
   );
   const json = await runMayfly(['explain', '--event', 'started.json', '--json'], { cwd });
 
+  const two = await runMayfly(
+    [
+      'explain',
+      '--event',
+      'started.json',
+      '--audience',
+      'sts.amazonaws.com',
+      '--audience',
+      'https://vault.example',
+    ],
+    { cwd },
+  );
+  const extra = await runMayfly(['explain', 'extra', '--event', 'started.json'], { cwd });
+
+  expect([extra.code, extra.stderr]).toEqual([
+    2,
+    expect.stringMatching(/extra means nothing here: .*--event FILE/),
+  ]);
+  expect(two.stdout).toMatch(
+    /\nFor https:\/\/vault\.example, signed with RS256: the same, but for\n {2}aud +https:\/\/vault\.example/,
+  );
+  expect(allowed.stdout).toMatch(/\n {2}status +known when the build is on record +the issuer/);
   expect(allowed.code).toBe(0);
   expect(allowed.stdout).toMatch(
     /allowed {2}https:\/\/vault\.example \(declared as VAULT\) {2}mayfly\.yaml:5/,

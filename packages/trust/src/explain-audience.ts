@@ -2,7 +2,7 @@ import { ServiceError } from '@mayfly/contracts/errors';
 import type { BuildStarted } from '@mayfly/contracts/events';
 import { audiencesFor, expandAudience, matches } from '@mayfly/profiles/audience';
 import type { Deployment } from './deployment.ts';
-import { lineIn } from './explain-policy.ts';
+import { keyFor, lineIn } from './explain-policy.ts';
 import { nextStep } from './next-step.ts';
 import { tokenOf, type Wish } from './token-of.ts';
 
@@ -37,7 +37,12 @@ export function explainAudience(
       error_description: error.message,
       next: nextStep(error, deployment, wish),
     };
-    return { audience, allowed: false, line: lineOfRefusal(error, deployment, line), refusal };
+    return {
+      audience,
+      allowed: false,
+      line: lineOfRefusal(error, deployment, [audience ?? []].flat(), line),
+      refusal,
+    };
   }
 }
 
@@ -72,13 +77,32 @@ function expanded(audience: string, build: BuildStarted['data']['build']): strin
 function lineOfRefusal(
   error: ServiceError,
   deployment: Deployment,
+  audiences: readonly string[],
   fallback: number | undefined,
 ): number | undefined {
   const line = lineIn(deployment);
   if (/forks/.test(error.message)) return line('forks');
+  if (/^subject has/.test(error.message)) return lineOfLimit(error, deployment, audiences);
+  if (/unlike algorithms/.test(error.message))
+    return audiences
+      .map((one) => line('algorithms', keyFor(deployment, 'algorithms', one) ?? ''))
+      .find((one) => one !== undefined);
+  if (/^build is past/.test(error.message)) return line('build_timeout');
   if (/lifetime/.test(error.message)) return line('max_lifetime') ?? line('lifetime');
   if (/subject_claim/.test(error.message)) return line('subject_claims');
   if (/optional claim/.test(error.message)) return line('optional_claims');
   if (/session tag/.test(error.message)) return line('session_tags');
   return error.code === 'invalid_target' ? fallback : undefined;
+}
+
+/** The profile's own limit stands in no line, and neither do those that relying parties are known to have. */
+function lineOfLimit(
+  { message }: ServiceError,
+  deployment: Deployment,
+  audiences: readonly string[],
+): number | undefined {
+  const limits = deployment.policy.subject_limits ?? {};
+  const keys = audiences.flatMap((one) => keyFor(deployment, 'subject_limits', one) ?? []);
+  const key = keys.find((one) => message.includes(`may have ${limits[one]};`));
+  return lineIn(deployment)('subject_limits', key ?? '');
 }

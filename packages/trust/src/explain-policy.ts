@@ -15,7 +15,7 @@ export type PolicyLine = {
   verdict: 'allows' | 'refuses' | 'sets';
 };
 
-/** Takes a deployment, an event and a wish for one audience; gives what policy says of it, in the order in which the issuer asks. */
+/** Takes a deployment, an event and a wish for some audiences; gives what policy says of it, in the order in which the issuer asks. */
 export function explainPolicy(deployment: Deployment, event: BuildStarted, wish: Wish): PolicyLine[] {
   const { policy } = deployment;
   const audiences = [wish.audience ?? []].flat();
@@ -110,17 +110,20 @@ function byAudience(
   audiences: readonly string[],
 ): PolicyLine[] {
   const entries: Record<string, string | number> = deployment.policy[rule] ?? {};
-  const keys = Object.fromEntries(Object.keys(entries).map((key) => [key, key]));
-  return audiences.flatMap((audience) => {
-    const key = entryFor(keys, audience);
-    if (key === undefined) return [];
-    return [
-      {
-        rule,
-        says: `${entries[key]} for ${key}`,
-        line: lineIn(deployment)(rule, key),
-        verdict: 'sets' as const,
-      },
-    ];
-  });
+  const keys = new Set(audiences.flatMap((audience) => keyFor(deployment, rule, audience) ?? []));
+  return [...keys].map((key) => ({
+    rule,
+    says: `${entries[key]} for ${key}`,
+    line: lineIn(deployment)(rule, key),
+    verdict: 'sets',
+  }));
+}
+
+/** Takes a deployment, a rule that goes by audience, and one audience; gives the entry that is meant for it. */
+export function keyFor(
+  { policy }: Deployment,
+  rule: 'algorithms' | 'subject_limits',
+  audience: string,
+): string | undefined {
+  return entryFor(Object.fromEntries(Object.keys(policy[rule] ?? {}).map((key) => [key, key])), audience);
 }

@@ -50,7 +50,8 @@ test('every claim is told with the field that it came from, and who decides it',
   });
   expect(of('exp')).toMatchObject({ value: NOW + 600, from: expect.stringContaining('10m') });
   expect(of('nbf')).toMatchObject({ value: NOW - 30 });
-  expect(token?.claims).toHaveLength(7 + 37);
+  expect(token?.claims).toHaveLength(8 + 37);
+  expect(of('status')).toMatchObject({ value: 'known when the build is on record' });
 });
 
 test('an audience is allowed by the line of mayfly.yaml that names it', async () => {

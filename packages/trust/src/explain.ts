@@ -23,6 +23,8 @@ export type Explanation = {
     left_out: { claim: string; fields: string[] }[];
     subject: SubjectParts & { value: string };
   };
+  /** The tokens for the other audiences that are allowed: what is otherwise in each. */
+  more_tokens: { audience: AudienceVerdict['audience']; alg: string; claims: ExplainedClaim[] }[];
 };
 
 /**
@@ -38,6 +40,8 @@ export function explain(deployment: Deployment, event: BuildStarted, wish: Wish,
   }));
   const first = audiences.find(({ verdict }) => verdict.allowed) ?? audiences[0];
   const shown = first?.verdict.allowed ? tokenFor(deployment, event, first.wish, now) : undefined;
+  const rest = audiences.filter((one) => one !== first && one.verdict.allowed);
+  const all = audiences.flatMap(({ wish: { audience = [] } }) => audience);
   return {
     file: from.file,
     source,
@@ -49,9 +53,27 @@ export function explain(deployment: Deployment, event: BuildStarted, wish: Wish,
       deadline_seconds: admitted.deadline / 1000 - now,
     },
     audiences: audiences.map(({ verdict }) => verdict),
-    policy: explainPolicy(deployment, event, first?.wish ?? wish),
+    policy: explainPolicy(deployment, event, { ...wish, audience: [...new Set(all)] }),
     ...(shown && { token: shown }),
+    more_tokens: rest.map((one) => {
+      const { alg, claims } = tokenFor(deployment, event, one.wish, now);
+      return { audience: one.verdict.audience, alg, claims: otherwise(claims, shown?.claims ?? []) };
+    }),
   };
+}
+
+/** The issuer adds it when it has the token signed. */
+const STATUS: ExplainedClaim = {
+  claim: 'status',
+  value: 'known when the build is on record',
+  from: "the issuer: the build's place in its status list",
+  fields: [],
+  trust: 'trusted',
+};
+
+function otherwise(claims: readonly ExplainedClaim[], first: readonly ExplainedClaim[]): ExplainedClaim[] {
+  const shown = new Map(first.map(({ claim, value }) => [claim, JSON.stringify(value)]));
+  return claims.filter(({ claim, value }) => shown.get(claim) !== JSON.stringify(value));
 }
 
 function tokenFor(
@@ -66,7 +88,7 @@ function tokenFor(
   const subject = subjectParts(profile, facts, wish.subjectClaim ?? policy.subject);
   return {
     alg,
-    claims: explainClaims(deployment, facts, claims),
+    claims: [...explainClaims(deployment, facts, claims), STATUS],
     left_out: leftOut(profile, claims),
     subject: { value: String(claims['sub']), ...subject },
   };

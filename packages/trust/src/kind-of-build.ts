@@ -1,12 +1,11 @@
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { BuildStarted } from '@mayfly/contracts/events';
 import type { Algorithm } from '@mayfly/contracts/signing';
-import { entryFor } from '@mayfly/profiles/algorithm';
 import { claimValue } from '@mayfly/profiles/claim-value';
 import { type Facts, factsOf } from '@mayfly/profiles/facts';
 import type { ClaimRule, Profile } from '@mayfly/profiles/profile';
 import { type Deployment, issuerOf } from './deployment.ts';
-import { lineIn } from './explain-policy.ts';
+import { keyFor, lineIn } from './explain-policy.ts';
 import { tokenOrNext } from './next-step.ts';
 import { type SubjectPart, subjectParts } from './subject-parts.ts';
 import { admittedBuild, type TokenClaims, type Wish } from './token-of.ts';
@@ -100,8 +99,7 @@ export function perBuild({ parts }: Kind): string[] {
 
 function algorithmPlace(deployment: Deployment, audience: string): string {
   const { file } = deployment.from;
-  const keys = Object.keys(deployment.policy.algorithms ?? {}).map((key): [string, string] => [key, key]);
-  const line = lineIn(deployment)('algorithms', entryFor(Object.fromEntries(keys), audience) ?? '');
+  const line = lineIn(deployment)('algorithms', keyFor(deployment, 'algorithms', audience) ?? '');
   return line === undefined ? file : `${file}:${line}`;
 }
 
