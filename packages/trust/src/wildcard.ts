@@ -29,7 +29,9 @@ export function wildcardWarnings(
   if (isWild(first))
     return [
       warn(
-        `a ${signOf(first)} at the front admits every repository and every organization whose subject ends so`,
+        signOf(first) === '*'
+          ? 'a * at the front admits every repository and every organization whose subject ends so'
+          : `a ${signOf(first)} at the front leaves open how the subject begins, and with it of what make it is`,
         'write out the beginning, and leave open the end only',
       ),
     ];
