@@ -62,13 +62,15 @@ function judgeOf(policy: object): Trust['judge'] {
 }
 
 function loosened(kind: Kind, provider: string, account: string, opening: Opening): Widening {
-  const { path, without } = opening;
-  const pattern = subjectPattern(kind, LIKE, path);
-  const subject =
-    path && `StringLike "${provider}:sub": ${JSON.stringify(pattern)} in place of the condition on sub`;
+  const { paths, without } = opening;
+  const isOpen = paths.length > 0;
+  const pattern = subjectPattern(kind, LIKE, paths);
+  const subject = isOpen
+    ? `StringLike "${provider}:sub": ${JSON.stringify(pattern)} in place of the condition on sub`
+    : undefined;
   return {
     change: changeOf(subject, opening, (names) => `leave out the conditions on aws:RequestTag of ${names}`),
-    judge: judgeOf(policyOf(kind, provider, account, { ...(path && { pattern }), without })),
+    judge: judgeOf(policyOf(kind, provider, account, { ...(isOpen && { pattern }), without })),
   };
 }
 

@@ -72,20 +72,22 @@ function fulcioTrust(kind: Kind, { name = kind.source }: TrustNames): Trust {
 
 /** A verifier can leave a part of the identity open, and Fulcio a claim out of it. */
 function loosened(kind: Kind, opening: Opening): Widening {
-  const { path, without } = opening;
+  const { paths, without } = opening;
+  const isOpen = paths.length > 0;
   const metadata = metadataOf(kind, without);
   const { identity } = fulcioCertificate(metadata, kind.claims);
   const begin = `${kind.issuer}/`;
   const end = identity.slice(begin.length + kind.subject.length);
   const language = { plain: octoLiteral, any: `[^${kind.profile.subject.separator}]*` };
-  const pattern = `^${octoLiteral(begin)}${subjectPattern(kind, language, path)}${octoLiteral(end)}$`;
+  const pattern = `^${octoLiteral(begin)}${subjectPattern(kind, language, paths)}${octoLiteral(end)}$`;
   const wanted = {
     issuer: kind.issuer,
     audience: kind.audience,
-    identity: path === undefined ? identity : new RegExp(pattern),
+    identity: isOpen ? new RegExp(pattern) : identity,
   };
-  const subject =
-    path && `--certificate-identity-regexp ${shellWord(pattern)} in place of --certificate-identity`;
+  const subject = isOpen
+    ? `--certificate-identity-regexp ${shellWord(pattern)} in place of --certificate-identity`
+    : undefined;
   return {
     change: changeOf(subject, opening, (names) => `leave ${names} out of subject-alternative-name-template`),
     judge: (claims) => judgeFulcio(metadata, wanted, claims),

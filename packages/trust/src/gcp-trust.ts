@@ -121,13 +121,14 @@ function everyone(member: string): string {
 
 /** Only what comes last in a subject can be left open by its beginning alone. */
 function loosened(kind: Kind, provider: GcpProvider, member: string, opening: Opening): Widening | undefined {
-  const { path, without } = opening;
+  const { paths, without } = opening;
+  const [path, ...more] = paths;
   const [last, ...before] = kind.parts.toReversed();
   const begin = before
     .toReversed()
     .map(({ text }) => text)
     .join('');
-  if (path !== undefined && (last?.path !== path || begin === '')) return undefined;
+  if (more.length > 0 || (path !== undefined && (last?.path !== path || begin === ''))) return undefined;
   const bound = path === undefined ? member : everyone(member);
   const condition = conditionOf(kind, without, path === undefined ? undefined : begin);
   const subject =

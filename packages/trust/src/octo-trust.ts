@@ -29,7 +29,7 @@ function octoTrust(kind: Kind, { name = kind.source }: TrustNames): Trust {
   if (fault) throw new ServiceError('invalid_request', `${octoFaultText(fault)}: ${instead(fault, kind)}`);
   // A separator inside a value is escaped, so that what is left open cannot reach into the next part.
   const language: PatternLanguage = { plain: octoLiteral, any: `[^${kind.profile.subject.separator}]*` };
-  const policy = policyOf(kind, language, { without: [] });
+  const policy = policyOf(kind, language, { paths: [], without: [] });
   return {
     texts: [
       {
@@ -50,13 +50,13 @@ function octoTrust(kind: Kind, { name = kind.source }: TrustNames): Trust {
   };
 }
 
-function policyOf(kind: Kind, language: PatternLanguage, { path, without }: Opening): OctoPolicy {
+function policyOf(kind: Kind, language: PatternLanguage, { paths, without }: Opening): OctoPolicy {
   const { issuer, subject, audience } = kind;
   const pins = kind.pins.filter(({ claim }) => !without.includes(claim));
-  const isPattern = path !== undefined || perBuild(kind).length > 0;
+  const isPattern = paths.length > 0 || perBuild(kind).length > 0;
   return {
     issuer,
-    ...(isPattern ? { subject_pattern: subjectPattern(kind, language, path) } : { subject }),
+    ...(isPattern ? { subject_pattern: subjectPattern(kind, language, paths) } : { subject }),
     audience,
     ...(pins.length > 0 && {
       claim_pattern: Object.fromEntries(pins.map(({ claim, value }) => [claim, octoLiteral(value)])),
@@ -67,7 +67,8 @@ function policyOf(kind: Kind, language: PatternLanguage, { path, without }: Open
 
 function loosened(kind: Kind, language: PatternLanguage, opening: Opening): Widening {
   const policy = policyOf(kind, language, opening);
-  const subject = opening.path && `subject_pattern: '${policy.subject_pattern}' in place of subject`;
+  const subject =
+    opening.paths.length > 0 ? `subject_pattern: '${policy.subject_pattern}' in place of subject` : undefined;
   return {
     change: changeOf(subject, opening, (names) => `leave ${names} out of claim_pattern`),
     judge: (claims) => evaluateOcto(policy, claims),

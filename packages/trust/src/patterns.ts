@@ -4,9 +4,14 @@ import type { Opening } from './trust.ts';
 /** How a pattern language writes plain text, and any text. */
 export type PatternLanguage = { plain(text: string): string; any: string };
 
-/** Takes a kind, a language and, if it is to be wide, a fact; gives the pattern of its subjects. What differs from build to build is any. */
-export function subjectPattern({ parts }: Kind, { plain, any }: PatternLanguage, wide?: string): string {
-  const isWide = (path: string | undefined) => path !== undefined && (path === wide || PER_BUILD.has(path));
+/** Takes a kind, a language and, facts that are to be wide; gives the pattern of its subjects. What differs from build to build is any. */
+export function subjectPattern(
+  { parts }: Kind,
+  { plain, any }: PatternLanguage,
+  wide: readonly string[] = [],
+): string {
+  const isWide = (path: string | undefined) =>
+    path !== undefined && (wide.includes(path) || PER_BUILD.has(path));
   return parts.map(({ path, text }) => (isWide(path) ? any : plain(text))).join('');
 }
 

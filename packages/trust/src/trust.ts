@@ -5,8 +5,8 @@ import type { Verdict } from './verdict.ts';
 /** A text to paste, and where. */
 export type TrustText = { title: string; language: 'json' | 'hcl' | 'sh' | 'yaml'; text: string };
 
-/** What a policy could leave open: a fact in its subject, and claims that it then holds no more. */
-export type Opening = { path?: string; without: readonly string[] };
+/** What a policy could leave open: facts in its subject, and claims that it then holds no more. */
+export type Opening = { paths: readonly string[]; without: readonly string[] };
 
 /** A change to a policy, and what the relying party would say to a token under the whole policy once it is made. */
 export type Widening = { change: string; judge(claims: TokenClaims): Verdict };

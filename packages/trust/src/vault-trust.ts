@@ -83,8 +83,9 @@ function judgeOf({ issuer }: Kind, role: object): Trust['judge'] {
 }
 
 function loosened(kind: Kind, opening: Opening): Widening | undefined {
-  const { path, without } = opening;
-  const glob = path && subjectPattern(kind, GLOB, path);
+  const { paths, without } = opening;
+  const isOpen = paths.length > 0;
+  const glob = isOpen ? subjectPattern(kind, GLOB, paths) : undefined;
   const body = roleOf(kind, '', { without, ...(glob && { glob }) });
   if (body['bound_claims_type'] === 'glob' && unwritable(kind, without) !== undefined) return undefined;
   const claims = JSON.stringify({ sub: glob }).slice(1, -1);

@@ -15,6 +15,14 @@ test('a fact that is left open admits others of it, and is said to be whose choi
   );
 });
 
+test('facts of a subject that change together are left open together', async () => {
+  const changes = await widened('vault', { profile: 'github' });
+
+  expect(changes.find((one) => /"sub":"repo:octo@123456\/\*@\*:ref:refs\/heads\/main"/.test(one))).toMatch(
+    /: another repository of the same owner, a repository that takes the name again/,
+  );
+});
+
 test('claims that cover each other are left out together, and one alone that admits nobody is not offered', async () => {
   const lines = ["audiences: ['*']", 'subject: names'];
 

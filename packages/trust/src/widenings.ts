@@ -44,7 +44,10 @@ function tried({ change, judge }: Widening, refused: readonly NearMiss[], free: 
   return { change, admits: `${names.join(', ')}${decided}`, tried: names };
 }
 
-/** With each fact of the subject open, and with none: the fewest claims to leave out so that a token is admitted. */
+/**
+ * The fewest facts of the subject to open so that a token is admitted, none if that does, each way there is; and the
+ * fewest claims to leave out with them.
+ */
 function leastOpenings(
   kind: Kind,
   held: readonly string[],
@@ -52,8 +55,8 @@ function leastOpenings(
   claims: TokenClaims,
 ): Opening[] {
   const admits = (opening: Opening) => loosen(opening)?.judge(claims).admitted === true;
-  const least = (path?: string): Opening[] => {
-    let opening: Opening = { ...(path !== undefined && { path }), without: held };
+  const least = (paths: readonly string[]): Opening[] => {
+    let opening: Opening = { paths, without: held };
     if (!admits(opening)) return [];
     for (const claim of held) {
       const fewer = { ...opening, without: opening.without.filter((one) => one !== claim) };
@@ -61,8 +64,13 @@ function leastOpenings(
     }
     return [opening];
   };
-  const plain = least();
-  return plain.length > 0 ? plain : openPaths(kind).flatMap(least);
+  const open = openPaths(kind);
+  const pairs = open.flatMap((one, index) => open.slice(index + 1).map((other) => [one, other]));
+  for (const choices of [[[]], open.map((one) => [one]), pairs]) {
+    const found = choices.flatMap(least);
+    if (found.length > 0) return found;
+  }
+  return [];
 }
 
 /** A policy is made and read once, however many builds it is tried on. */
@@ -75,14 +83,14 @@ function remembering(loosen: Trust['loosen']): Trust['loosen'] {
   };
 }
 
-function keyOf({ path = '', without }: Opening): string {
-  return [path, ...without].join(' ');
+function keyOf({ paths, without }: Opening): string {
+  return [...paths, '', ...without].join(' ');
 }
 
-function isFree({ parts, pins }: Kind, { path, without }: Opening): boolean {
-  const paths = pins.flatMap((pin) => (without.includes(pin.claim) ? [pin.path] : []));
+function isFree({ parts, pins }: Kind, { paths, without }: Opening): boolean {
+  const claimed = pins.flatMap((pin) => (without.includes(pin.claim) ? [pin.path] : []));
   return (
-    parts.some((part) => part.path === path && part.trust === 'user-controlled') ||
-    paths.some((one) => trustOf(one) === 'user-controlled')
+    parts.some(({ path, trust }) => paths.includes(path ?? '') && trust === 'user-controlled') ||
+    claimed.some((one) => trustOf(one) === 'user-controlled')
   );
 }
