@@ -41,6 +41,7 @@ test('check takes the audience that the policy is usually for, and says which', 
     '0 Admitted, for the audience https://vault.example, the one of bound_audiences',
   );
   expect(await check(role('a', 'https://vault.example'))).toMatch(/^0 Admitted/);
+  expect(await check(role())).toMatch(/^4 REFUSED, for the audience https:.*, which the build declares/);
   expect(await check(role('a', 'b'))).toMatch(/^4 .*several bound_audiences \(a, b\): say with --audience/);
 });
 

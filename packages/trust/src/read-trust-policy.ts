@@ -45,7 +45,11 @@ export function usualAudience(
       'invalid_target',
       `the role has several bound_audiences (${boundAudiences.join(', ')}): say with --audience which the token is for`,
     );
-  return only === undefined ? undefined : { audience: only, because: 'the one of bound_audiences' };
+  if (only !== undefined) return { audience: only, because: 'the one of bound_audiences' };
+  const [own, ...others] = declared;
+  return own === undefined || others.length > 0
+    ? undefined
+    : { audience: own, because: 'which the build declares' };
 }
 
 function parse(text: string): unknown {
