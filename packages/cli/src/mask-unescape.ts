@@ -37,7 +37,7 @@ export function unescapedView(view: View, escaping: Escaping, room: Room): View 
   const { length } = bytes;
   if (!bytes.includes(escaping.mark)) return undefined;
   const { text, pieces } = room.of(length);
-  const copying = { bytes, source: numbersOf(bytes), target: numbersOf(text) };
+  const copying = { bytes, source: numbersOf(bytes), target: numbersOf(text), escaped: ENDLESS };
   let filled = 0;
   let at = 0;
   while (at < length) {
@@ -45,7 +45,7 @@ export function unescapedView(view: View, escaping: Escaping, room: Room): View 
     if (end - at === length) return undefined;
     if (end > at) addPiece(pieces, filled, at, 0);
     filled += end - at;
-    const { size, says } = end < length ? escaping.read(bytes, end, length) : ENDLESS;
+    const { size, says } = copying.escaped;
     if (size < 0) break;
     addPiece(pieces, filled, end, size);
     for (let next = 0; next < says.length; next += 1) text[filled++] = says[next] as number;
@@ -54,17 +54,21 @@ export function unescapedView(view: View, escaping: Escaping, room: Room): View 
   return onto(view, viewOf(text, filled, pieces));
 }
 
-type Copying = { bytes: Buffer; source: DataView; target: DataView };
+type Copying = { bytes: Buffer; source: DataView; target: DataView; escaped: Escaped };
 
-/** Copies what stands before the next escape; gives where that is, or the end. */
+/** Copies what stands before the next escape; gives where that is, or the end. Leaves what it says in `escaped`. */
 function copyPlain(copying: Copying, from: number, filled: number, { mark, read }: Escaping): number {
   const { bytes, source, target } = copying;
+  const { length } = bytes;
   const shift = filled - from;
   let end = copyUntil(mark, source, from, target, filled);
-  while (end < bytes.length && read(bytes, end, bytes.length).size === 0) {
+  let escaped = end < length ? read(bytes, end, length) : ENDLESS;
+  while (escaped.size === 0) {
     target.setUint8(end + shift, mark);
     end = copyUntil(mark, source, end + 1, target, end + 1 + shift);
+    escaped = end < length ? read(bytes, end, length) : ENDLESS;
   }
+  copying.escaped = escaped;
   return end;
 }
 
