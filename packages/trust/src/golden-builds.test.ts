@@ -77,8 +77,12 @@ const UNTOLD_BY_SUBJECT = {
   buildkite: [...BRANCHES, ...AGAINS, 'another pipeline'].sort(),
   concourse: [...AGAINS, 'another pipeline'].sort(),
   github: [...BRANCHES, AGAIN].sort(),
-  gitlab: [AGAIN, 'another environment'],
-  mayfly: BRANCHES,
+  gitlab: [...BRANCHES, AGAIN, 'another environment'].sort(),
+  // A subject of the pipeline alone is that of all it builds.
+  mayfly: [
+    ...[...BRANCHES, AGAIN, 'another environment'],
+    ...['another repository of the same owner', 'another workflow'],
+  ].sort(),
   n8n: ['another workflow'],
   vela: ['a fork', AGAIN, 'another environment'],
 };
