@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { issuerUrl } from '@mayfly/contracts/issuer-url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -65,6 +65,7 @@ async function prepareVault(namespace?: string): Promise<void> {
     token_ttl: 60,
   };
   await set('auth/jwt/role/ci', role);
+  await set('auth/jwt/role/ending', { ...role, token_ttl: 2, token_explicit_max_ttl: 2 });
   await set('auth/jwt/role/short', { ...role, token_ttl: 2 });
   await set('auth/jwt/role/other', { ...role, bound_claims: { project_path: 'another/project' } });
   await set('auth/jwt/role/elsewhere', { ...role, bound_audiences: ['https://elsewhere'] });
@@ -209,6 +210,23 @@ test('the Vault lease is renewed while the command runs, and the Vault token rev
   expect((await ended).code).toBe(143);
   expect(await vault.tokens()).toEqual([]);
   expect(readdirSync(runtime)).toEqual([]);
+});
+
+test('a Vault token whose longest life is over ends no command, which keeps what was read', async () => {
+  const config = `${TOKEN}secrets: { P: { vault: production/db/password@ops, file: false } }\n`;
+  const { cwd, args } = execArgs(
+    config,
+    ': > began; until [ -e over ]; do sleep 0.1; done; printf %s "$P" | wc -c; exit 7',
+  );
+  const { ended } = startMayfly(args, { cwd, env: vaultEnv({ VAULT_AUTH_ROLE: 'ending' }), input: grant });
+  await eventually(async () => existsSync(join(cwd, 'began')), 'login');
+
+  await eventually(async () => (await vault.tokens()).length === 0, 'end of the Vault token');
+  writeFileSync(join(cwd, 'over'), '');
+
+  const { code, stdout, stderr } = await ended;
+  expect({ code, stdout: stdout.trim() }).toEqual({ code: 7, stdout: `${PASSWORD.length}` });
+  expect(stderr).not.toContain('not revoked');
 });
 
 test.concurrent.for([

@@ -1,5 +1,6 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { compactVerify, createRemoteJWKSet, decodeProtectedHeader, type JWTPayload } from 'jose';
+import { checkBoundClaims, metadataOf, Refusal } from './vault-stand-in-claims.ts';
 import {
   type Call,
   envelope,
@@ -10,11 +11,10 @@ import {
   type State,
   type Token,
 } from './vault-stand-in-state.ts';
+import { makeToken } from './vault-stand-in-token.ts';
 
 const ALGORITHMS = ['RS', 'ES', 'PS'].flatMap((kind) => ['256', '384', '512'].map((bits) => kind + bits));
 const LEEWAY_SECONDS = 60;
-
-class Refusal extends Error {}
 
 /** `auth/<mount>/login`, in the order and the words of vault-plugin-auth-jwt. */
 export async function login(state: State, namespace: Namespace, mount: string, call: Call): Promise<Reply> {
@@ -26,7 +26,8 @@ export async function login(state: State, namespace: Namespace, mount: string, c
   if (name === '') return refuse(400, 'missing role');
   const role = auth.roles.get(name);
   if (!role) return refuse(400, `role "${name}" could not be found`);
-  if (role.role_type === 'oidc') return refuse(400, 'role with oidc role_type is not allowed');
+  // Vault's own default is oidc.
+  if (role.role_type !== 'jwt') return refuse(400, 'role with oidc role_type is not allowed');
   const jwt = call.body['jwt'];
   if (typeof jwt !== 'string' || jwt === '') return refuse(400, 'missing token');
   if (!auth.config) return refuse(400, 'could not load configuration');
@@ -34,7 +35,8 @@ export async function login(state: State, namespace: Namespace, mount: string, c
     const claims = await verified(jwt, auth.config, role);
     const metadata = metadataOf(claims, role, name);
     checkBoundClaims(claims, role);
-    const token = makeToken(state, call.namespace, role, metadata);
+    const token = makeToken(call.namespace, role, metadata);
+    state.tokens.set(token.token, token);
     return { status: 200, body: envelope({ auth: authOf(token) }) };
   } catch (error) {
     if (error instanceof Refusal) return refuse(400, error.message);
@@ -50,7 +52,7 @@ export function authOf(token: Token): Record<string, unknown> {
     policies: token.policies,
     token_policies: token.policies,
     metadata: token.metadata,
-    lease_duration: token.ttlSeconds,
+    lease_duration: token.leaseSeconds,
     renewable: token.isRenewable,
     entity_id: randomUUID(),
     token_type: 'service',
@@ -72,8 +74,7 @@ async function verified(jwt: string, config: Config, role: Role): Promise<JWTPay
   );
   const claims = JSON.parse(new TextDecoder().decode(payload)) as JWTPayload;
   checkTimes(claims);
-  if (config.bound_issuer !== undefined && claims.iss !== config.bound_issuer)
-    fail('invalid issuer (iss) claim');
+  if (config.bound_issuer && claims.iss !== config.bound_issuer) fail('invalid issuer (iss) claim');
   if (role.bound_subject && claims.sub !== role.bound_subject) fail('invalid subject (sub) claim');
   checkAudience(claims, role);
   return claims;
@@ -113,66 +114,11 @@ function checkTimes({ exp, nbf, iat }: JWTPayload): void {
     fail('invalid issued at (iat) claim: token issued in the future');
 }
 
-function checkAudience({ aud }: JWTPayload, { bound_audiences: bound = [] }: Role): void {
+function checkAudience({ aud }: JWTPayload, { bound_audiences: given = [] }: Role): void {
   const audiences = aud === undefined ? [] : [aud].flat();
+  const bound = typeof given === 'string' ? given.split(',').filter(Boolean) : given;
   if (bound.length === 0 && audiences.length > 0)
     throw new Refusal('audience claim found in JWT but no audiences bound to the role');
   if (bound.length > 0 && !audiences.some((one) => bound.includes(one)))
     fail('invalid audience (aud) claim: audience claim does not match any expected audience');
-}
-
-function metadataOf(claims: JWTPayload, role: Role, name: string): Record<string, string> {
-  const user = claimAt(claims, role.user_claim);
-  if (user === undefined) throw new Refusal(`claim "${role.user_claim}" not found in token`);
-  if (typeof user !== 'string')
-    throw new Refusal(`claim "${role.user_claim}" could not be converted to string`);
-  const mapped = Object.entries(role.claim_mappings ?? {}).flatMap(([claim, target]) => {
-    const value = claimAt(claims, claim);
-    if (value === undefined) return [];
-    if (typeof value !== 'string') throw new Refusal(`claim "${claim}" could not be converted to string`);
-    return [[target, value] as const];
-  });
-  return { ...Object.fromEntries(mapped), role: name };
-}
-
-function checkBoundClaims(claims: JWTPayload, { bound_claims = {}, bound_claims_type: type }: Role): void {
-  for (const [claim, bound] of Object.entries(bound_claims)) {
-    const value = claimAt(claims, claim);
-    if (value === undefined) throw new Refusal(`error validating claims: claim "${claim}" is missing`);
-    const has = [value].flat().map(String);
-    const isBound = [bound]
-      .flat()
-      .some((want) => has.some((one) => (type === 'glob' ? glob(want, one) : want === one)));
-    if (!isBound)
-      throw new Refusal(
-        `error validating claims: claim "${claim}" does not match any associated bound claim values`,
-      );
-  }
-}
-
-function glob(pattern: string, text: string): boolean {
-  const source = pattern.split('*').map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'));
-  return new RegExp(`^${source.join('.*')}$`, 's').test(text);
-}
-
-/** A claim by its name, or by a JSON pointer. */
-function claimAt(claims: JWTPayload, name: string): unknown {
-  if (!name.startsWith('/')) return claims[name];
-  return name
-    .slice(1)
-    .split('/')
-    .reduce<unknown>((value, part) => (value as Record<string, unknown> | undefined)?.[part], claims);
-}
-
-function makeToken(state: State, namespace: string, role: Role, metadata: Record<string, string>): Token {
-  const ttlSeconds = Number(String(role.token_ttl ?? 60).replace(/s$/, ''));
-  const token: Token = {
-    ...{ namespace, metadata, ttlSeconds, renewals: 0, isRenewable: true },
-    token: `s.${randomBytes(18).toString('base64url')}`,
-    accessor: randomBytes(18).toString('base64url'),
-    policies: ['default', ...(role.token_policies ?? [])].toSorted(),
-    expiresAt: Date.now() + ttlSeconds * 1000,
-  };
-  state.tokens.set(token.token, token);
-  return token;
 }

@@ -17,13 +17,18 @@ export type Call = {
 export type Role = {
   role_type?: string;
   user_claim: string;
-  bound_audiences?: string[];
+  user_claim_json_pointer?: boolean;
+  groups_claim?: string;
+  bound_audiences?: string[] | string;
   bound_subject?: string;
   bound_claims_type?: 'string' | 'glob';
-  bound_claims?: Record<string, string | string[]>;
+  bound_claims?: Record<string, unknown>;
   claim_mappings?: Record<string, string>;
   token_policies?: string[];
   token_ttl?: number | string;
+  token_max_ttl?: number | string;
+  token_explicit_max_ttl?: number | string;
+  token_period?: number | string;
   token_type?: string;
 };
 
@@ -53,7 +58,11 @@ export type Token = {
   namespace: string;
   policies: string[];
   metadata: Record<string, string>;
-  ttlSeconds: number;
+  /** What each lease is to be. */
+  wantedSeconds: number;
+  leaseSeconds: number;
+  /** No lease goes beyond this, ms. */
+  endsAt: number;
   expiresAt: number;
   isRenewable: boolean;
   renewals: number;

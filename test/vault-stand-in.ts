@@ -17,6 +17,7 @@ import {
   type State,
   type Token,
 } from './vault-stand-in-state.ts';
+import { extend } from './vault-stand-in-token.ts';
 
 const ROOT_TOKEN = 'root';
 
@@ -28,14 +29,15 @@ export async function startVaultStandIn(): Promise<AsyncDisposable & { url: stri
     tokens: new Map(),
     rootToken: ROOT_TOKEN,
   };
-  const forEver = { ttlSeconds: 0, expiresAt: Number.POSITIVE_INFINITY, isRenewable: false, renewals: 0 };
+  const never = Number.POSITIVE_INFINITY;
+  const forEver = { wantedSeconds: 0, leaseSeconds: 0, endsAt: never, expiresAt: never };
   state.tokens.set(ROOT_TOKEN, {
     token: ROOT_TOKEN,
     accessor: 'root',
     namespace: '',
     policies: ['root'],
     metadata: {},
-    ...forEver,
+    ...{ ...forEver, isRenewable: false, renewals: 0 },
   });
   const server = createServer((request, response) => {
     answer(state, request, response).catch((error: Error) => response.destroy(error));
@@ -117,7 +119,7 @@ function tokenCall(state: State, token: Token, act: string, { body }: Call, isRo
   }
   if (act === 'renew-self') {
     if (!token.isRenewable) return refuse(400, 'lease is not renewable');
-    token.expiresAt = Date.now() + token.ttlSeconds * 1000;
+    extend(token, Date.now());
     token.renewals += 1;
     return { status: 200, body: envelope({ auth: authOf(token) }) };
   }
@@ -129,11 +131,11 @@ function tokenCall(state: State, token: Token, act: string, { body }: Call, isRo
     ({ accessor }) => isRoot && act === 'lookup-accessor' && accessor === body['accessor'],
   );
   if (!found) return refuse(403, 'permission denied');
-  const { accessor, policies, metadata: meta, ttlSeconds, renewals } = found;
+  const { accessor, policies, metadata: meta, wantedSeconds, renewals } = found;
   const last = renewals > 0 ? { last_renewal_time: Math.floor(Date.now() / 1000) } : {};
   return {
     status: 200,
-    body: envelope({ data: { accessor, policies, meta, creation_ttl: ttlSeconds, ...last } }),
+    body: envelope({ data: { accessor, policies, meta, creation_ttl: wantedSeconds, ...last } }),
   };
 }
 

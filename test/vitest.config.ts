@@ -30,6 +30,7 @@ const ON_PROCESSES_ONLY: Record<string, string> = {
   'runner-client': 'about the client on a runner',
   sdk: 'about the SDKs of clouds on a runner',
   start: 'about `npm start`, which runs processes',
+  vault: 'about a Vault, with no server of ours',
 };
 const fileOf = (name: string) => `${name}.test.ts`;
 

@@ -4,28 +4,11 @@ import { checkPolicy } from './check-policy.ts';
 import { isUserControlled, pathsOfClaim } from './claim-origins.ts';
 import { readTrustPolicy } from './read-trust-policy.ts';
 import { evaluateVault, vaultGlob } from './vault-evaluate.ts';
+import { VAULT_CLAIMS, VAULT_ROLE, VAULT_VERDICTS } from './vault-in-test.ts';
 import { readVaultRole } from './vault-role.ts';
 
-const CLAIMS = {
-  ...{ iss: 'https://id.example.com/ci', sub: 'repo:7:ref:refs/heads/main', aud: 'https://vault.example' },
-  ...{
-    repository_id: '7',
-    ref: 'refs/heads/main',
-    run: 7,
-    ok: true,
-    groups: ['a', 'b'],
-    nested: { 'a/b': 'c' },
-  },
-};
-const ROLE = {
-  role_type: 'jwt',
-  user_claim: 'sub',
-  bound_audiences: ['https://vault.example'],
-  token_explicit_max_ttl: 60,
-};
-
-const judge = (role: object, claims: object = CLAIMS) => {
-  const { admitted, reasons } = evaluateVault(readVaultRole({ ...ROLE, ...role }), { ...claims });
+const judge = (role: object, claims: object = VAULT_CLAIMS) => {
+  const { admitted, reasons } = evaluateVault(readVaultRole({ ...VAULT_ROLE, ...role }), { ...claims });
   return admitted === true ? 'admitted' : reasons[0];
 };
 const PROFILES = await Promise.all(
@@ -36,43 +19,12 @@ const known = {
   pathsOf: (claim: string) => pathsOfClaim(PROFILES, claim),
 };
 const warnings = (role: object) =>
-  checkPolicy(readTrustPolicy(JSON.stringify({ data: { ...ROLE, ...role } })), CLAIMS, known)
+  checkPolicy(readTrustPolicy(JSON.stringify({ data: { ...VAULT_ROLE, ...role } })), VAULT_CLAIMS, known)
     .warnings.map(({ what }) => what)
     .join('\n');
 
 describe('a role takes a token as the plugin does', () => {
-  test.each<[object, RegExp]>([
-    [{}, /^admitted/],
-    [{ bound_subject: 'repo:7:ref:refs/heads/main' }, /^admitted/],
-    [{ bound_subject: 'repo:7:*' }, /^invalid subject/],
-    [{ bound_subject: 'repo:7:ref:refs/heads/MAIN' }, /^invalid subject/],
-    [{ bound_audiences: 'x,https://vault.example' }, /^admitted/],
-    [{ bound_audiences: ['https://VAULT.example'] }, /^invalid audience/],
-    [{ bound_audiences: [], bound_subject: 'x' }, /^invalid subject/],
-    [{ bound_audiences: [] }, /^audience claim found in JWT but no audiences bound/],
-    [{ bound_issuer: 'https://id.example.com/other' }, /^invalid issuer/],
-    [{ role_type: 'oidc' }, /^role with oidc role_type/],
-    [{ role_type: undefined }, /^role with oidc role_type/],
-    [{ user_claim: 'nobody' }, /"nobody" not found/],
-    [{ user_claim: 'run' }, /"run" could not be converted to string/],
-    [{ user_claim: '/nested/a~1b', user_claim_json_pointer: true }, /^admitted/],
-    [{ claim_mappings: { run: 'run' } }, /error converting claim 'run' to string/],
-    [{ claim_mappings: { absent: 'x' } }, /^admitted/],
-    [{ groups_claim: 'ref' }, /could not be converted to string list/],
-    [{ bound_claims: { repository_id: '7' } }, /^admitted/],
-    [{ bound_claims: { repository_id: 7 } }, /"repository_id" does not match/],
-    [{ bound_claims: { run: '7' } }, /"run" does not match/],
-    [{ bound_claims: { run: 7, ok: true } }, /^admitted/],
-    [{ bound_claims: { ref: ['x', 'refs/heads/main'] } }, /^admitted/],
-    [{ bound_claims: { ref: 'refs/heads/*' } }, /"ref" does not match/],
-    [{ bound_claims: { ref: 'refs/heads/*' }, bound_claims_type: 'glob' }, /^admitted/],
-    [{ bound_claims: { ref: 'refs/tags/*' }, bound_claims_type: 'glob' }, /"ref" does not match/],
-    [{ bound_claims: { run: '*' }, bound_claims_type: 'glob' }, /"run" does not match/],
-    [{ bound_claims: { groups: 'b' } }, /^admitted/],
-    [{ bound_claims: { '/nested/a~1b': 'c' } }, /^admitted/],
-    [{ bound_claims: { nested: 'c' } }, /not a string, bool, int or list/],
-    [{ bound_claims: { absent: '' } }, /"absent" is missing/],
-  ])('%j: %s', (role, expected) => {
+  test.each(VAULT_VERDICTS)('%j: %s', (role, expected) => {
     expect(judge(role)).toMatch(expected);
   });
 });
@@ -141,11 +93,11 @@ describe('a role that admits more or less than it looks like is warned of', () =
   });
 
   test.each<object>([
-    { bound_subject: CLAIMS.sub },
+    { bound_subject: VAULT_CLAIMS.sub },
     { bound_claims: { repository_id: '7' } },
     { bound_claims: { '/repository_id': '7' } },
     { bound_claims: { repository: 'octo/hello', ref: 'refs/heads/main' } },
-    { bound_claims: { sub: CLAIMS.sub } },
+    { bound_claims: { sub: VAULT_CLAIMS.sub } },
     { bound_claims: { workflow_id: 'w1' } },
     { bound_claims: { team: 'main', pipeline: 'release' } },
   ])('and %j, which says which, is not', (role) => {
@@ -154,7 +106,7 @@ describe('a role that admits more or less than it looks like is warned of', () =
 
   test('limits that Vault gives as zero are none', () => {
     const asVaultGivesIt = { token_explicit_max_ttl: 0, token_max_ttl: 60, token_period: 0 };
-    expect(warnings({ bound_subject: CLAIMS.sub, ...asVaultGivesIt })).toBe('');
+    expect(warnings({ bound_subject: VAULT_CLAIMS.sub, ...asVaultGivesIt })).toBe('');
   });
 });
 
@@ -168,12 +120,14 @@ test('what is no role is refused with what to give', () => {
 
 test('of builds that are nearly the same, those that are admitted too are named', () => {
   const others = [
-    { name: 'another branch', claims: { ...CLAIMS, sub: 'repo:7:ref:refs/heads/x' } },
-    { name: 'another repository', claims: { ...CLAIMS, repository_id: '8' } },
-    { name: 'another issuer', claims: { ...CLAIMS, iss: 'https://other.example' } },
+    { name: 'another branch', claims: { ...VAULT_CLAIMS, sub: 'repo:7:ref:refs/heads/x' } },
+    { name: 'another repository', claims: { ...VAULT_CLAIMS, repository_id: '8' } },
+    { name: 'another issuer', claims: { ...VAULT_CLAIMS, iss: 'https://other.example' } },
     { name: 'a fork', claims: undefined },
   ];
-  const role = JSON.stringify({ ...ROLE, bound_claims: { repository_id: '7' } });
+  const role = JSON.stringify({ ...VAULT_ROLE, bound_claims: { repository_id: '7' } });
 
-  expect(checkPolicy(readTrustPolicy(role), CLAIMS, known, others).admitted_too).toEqual(['another branch']);
+  expect(checkPolicy(readTrustPolicy(role), VAULT_CLAIMS, known, others).admitted_too).toEqual([
+    'another branch',
+  ]);
 });
