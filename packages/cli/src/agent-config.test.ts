@@ -51,6 +51,19 @@ test('a job with an empty id_tokens has no tokens, not those of default', () => 
   expect(read('default: { id_tokens: { A: { aud: a } } }\none: { id_tokens: }', 'one').idTokens).toEqual({});
 });
 
+test('a job has of default and of the variables of the file what it inherits', () => {
+  const file = 'variables: { X: x, Y: y }\ndefault: { id_tokens: { A: { aud: a } }, image: i }\n';
+  const job = (inherit: string) => {
+    const { idTokens, variables } = read(`${file}job: { inherit: ${inherit} }`, 'job');
+    return [...Object.keys(idTokens), ...Object.keys(variables)].join();
+  };
+
+  expect(job('{}')).toBe('A,X,Y');
+  expect(job('{ default: false, variables: false }')).toBe('');
+  expect(job('{ default: [image], variables: [Y] }')).toBe('Y');
+  expect(job('{ default: [id_tokens] }')).toBe('A,X,Y');
+});
+
 test('a pipeline may begin with the document of its inputs', () => {
   const text = 'spec: { inputs: { stage: { default: x } } }\n---\ndeploy: { id_tokens: { A: { aud: a } } }\n';
 

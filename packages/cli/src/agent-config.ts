@@ -22,14 +22,14 @@ export function readAgentConfig(file: string, job: string | undefined): AgentCon
   };
   const top = job === undefined ? topOf(readYamlFile(file), file) : pipelineOf(file);
   const own = job === undefined ? top : jobOf(top, job, fail);
-  const beneath = job === undefined ? {} : mapAt(top, 'default', 'default', fail);
+  const beneath = job === undefined ? {} : inherited(own, 'default', mapAt(top, 'default', 'default', fail));
   const place = job === undefined ? '' : `${job}.`;
   const declared = { ...beneath, ...own };
   const given = ['id_tokens', 'secrets'].map((name) => mapAt(declared, name, `${place}${name}`, fail));
   const [declaredTokens = {}, declaredSecrets = {}] = given;
   refuseInputs(given, fail);
   const variables = readVariables(
-    mapAt(top, 'variables', 'variables', fail),
+    inherited(own, 'variables', mapAt(top, 'variables', 'variables', fail)),
     mapAt(own, 'variables', `${place}variables`, fail),
   );
   const idTokens = readIdTokens(declaredTokens, audienceExpander(variables, fail), fail);
@@ -64,6 +64,15 @@ function jobOf(top: YamlMap, job: string, fail: Fail): YamlMap {
       `${job} extends another job, which is not followed: pass the merged file (glab ci config compile)`,
     );
   return own;
+}
+
+/** What a job takes of `default` or of the file's variables: all, or by `inherit` none or those that it lists. */
+function inherited({ inherit }: YamlMap, name: 'default' | 'variables', all: YamlMap): YamlMap {
+  const wanted = isMap(inherit) ? inherit[name] : undefined;
+  if (wanted === false) return {};
+  return Array.isArray(wanted)
+    ? Object.fromEntries(Object.entries(all).filter(([key]) => wanted.includes(key)))
+    : all;
 }
 
 function mapAt(map: YamlMap, name: string, place: string, fail: Fail): YamlMap {
