@@ -8,7 +8,7 @@ const MOST_TAGS = 50;
 const MOST_KEY_CHARACTERS = 128;
 const MOST_VALUE_CHARACTERS = 256;
 /** What STS takes in the keys and values of session tags. */
-const TAG = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
+export const TAG_SIGNS = /^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$/u;
 
 type SessionTags = { principal_tags: Record<string, [string]> };
 
@@ -42,7 +42,7 @@ function tagValue(profile: Profile, name: string, facts: Facts): string {
     ['key', name],
     ['value', value],
   ] as const)
-    if (!TAG.test(text) || (part === 'key' && /^aws:/i.test(text)))
+    if (!TAG_SIGNS.test(text) || (part === 'key' && /^aws:/i.test(text)))
       throw new ServiceError(
         'invalid_request',
         `${name} cannot be a tag for AWS: its ${part} is not of letters, digits, spaces and _.:/=+-@ alone, or begins with aws:`,

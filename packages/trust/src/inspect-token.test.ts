@@ -133,6 +133,7 @@ test('limits of relying parties are said where a token is beyond them', () => {
   });
   const tags = Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`t${index}`, ['x']]));
   expect(beyond({ 'https://aws.amazon.com/tags': { principal_tags: tags } })).toEqual(['AWS']);
+  expect(beyond({ 'https://aws.amazon.com/tags': { principal_tags: { ref: ['fix#1'] } } })).toEqual(['AWS']);
 });
 
 test.each<[string, RegExp]>([

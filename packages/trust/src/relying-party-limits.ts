@@ -1,3 +1,4 @@
+import { TAG_SIGNS } from '@mayfly/profiles/session-tags';
 import { octoFault } from './octo-policy.ts';
 import type { TokenClaims } from './token-of.ts';
 
@@ -9,9 +10,10 @@ export function limitsOf(bytes: number, { alg }: Record<string, unknown>, claims
   const subject = String(claims['sub'] ?? '');
   const issuer = String(claims['iss'] ?? '');
   const audiences = [claims['aud'] ?? []].flat().map(String);
-  const tags = Object.keys(
+  const tags = Object.entries(
     (claims['https://aws.amazon.com/tags'] as { principal_tags?: object } | undefined)?.principal_tags ?? {},
   );
+  const oddTag = tags.find((tag) => !tag.flat().every((one) => TAG_SIGNS.test(String(one))));
   const at = (party: string, limit: string, value: number, most: number, unit: string): Limit => ({
     ...{ party, limit: `${limit} of at most ${most} ${unit}`, value: `${value}` },
     within: value <= most,
@@ -24,6 +26,12 @@ export function limitsOf(bytes: number, { alg }: Record<string, unknown>, claims
     at('Apache, Dovecot', 'a token', bytes, 8192, 'bytes'),
     at('AWS', 'a token', bytes, 20_000, 'bytes'),
     at('AWS', 'session tags', tags.length, 50, 'tags'),
+    {
+      party: 'AWS',
+      limit: 'session tags of letters, digits, spaces and _.:/=+-@',
+      value: oddTag?.flat().join(': ') ?? 'plain',
+      within: oddTag === undefined,
+    },
     at('Google Cloud', 'google.subject', subjectBytes, 127, 'bytes'),
     at('OIDC', 'sub', subjectCharacters, 255, 'characters'),
     at('Azure', 'a subject', subjectCharacters, 600, 'characters'),
