@@ -34,7 +34,7 @@ export function readAgentConfig(file: string, job: string | undefined): AgentCon
   );
   const idTokens = readIdTokens(declaredTokens, audienceExpander(variables, fail), fail);
   const secrets = readSecrets(declaredSecrets, Object.keys(idTokens), fail);
-  refuseSharedNames(Object.keys(idTokens), Object.keys(secrets), fail);
+  refuseDoubleNames(Object.keys(idTokens), Object.keys(secrets), fail);
   return { idTokens, secrets, variables: variables.values };
 }
 
@@ -89,7 +89,7 @@ function refuseInputs(declared: readonly YamlMap[], fail: Fail): void {
 }
 
 /** Of two that are written to one variable, one would be lost. */
-function refuseSharedNames(tokens: readonly string[], secrets: readonly string[], fail: Fail): void {
+function refuseDoubleNames(tokens: readonly string[], secrets: readonly string[], fail: Fail): void {
   const taken = new Set(tokens);
   const clash = [...tokens.map((name) => `${name}_FILE`), ...secrets].find((name) => {
     const isTaken = taken.has(name);
