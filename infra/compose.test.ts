@@ -1,12 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { containerEnvironment, secretsIn } from './container-places.ts';
+import { containerEnvironment, PORTS, secretsIn } from './container-places.ts';
 import { imageOf } from './images.ts';
 import { SERVICES } from './service-environment.ts';
 
+type Service = {
+  image: string;
+  command?: string[];
+  ports?: string[];
+  secrets?: string[];
+  user?: string;
+  read_only?: boolean;
+};
 type Compose = {
-  services: Record<string, { image: string; secrets?: string[]; user?: string; read_only?: boolean }>;
+  services: Record<string, Service> & { gateway: Service };
   secrets: Record<string, { file: string }>;
 };
 
@@ -27,6 +35,17 @@ test.for(SERVICES)(
     for (const secret of given) expect(secrets[secret]?.file).toBe(`\${MAYFLY_DIR}/secrets/${secret}`);
   },
 );
+
+test('every service with a public listener is reached from outside, by a port that only the gateway has', () => {
+  const command = services.gateway.command ?? [];
+  const ports = services.gateway.ports ?? [];
+  const routes = command.filter((one) => one.includes('=')).map((one) => one.split(/[=:]/));
+
+  expect(routes.map(([, host]) => host)).toEqual(['jwks-publisher', 'issuer', 'build-lifecycle']);
+  expect(routes.every(([, , port]) => port === String(PORTS.service))).toBe(true);
+  expect(ports.map((one) => one.split(':').at(-1))).toEqual(routes.map(([port]) => port));
+  expect(SERVICES.filter((name) => services[name]?.ports)).toEqual([]);
+});
 
 test('compose runs nothing as root, and everything read-only', () => {
   for (const { user, read_only } of Object.values(services)) {

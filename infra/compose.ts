@@ -42,7 +42,7 @@ async function main([command, ...rest]: string[]): Promise<void> {
     if (process.exitCode !== 0) return;
     await prepared.makeStreams();
     console.log(`issuers         ${prepared.baseUrl}/<source>\ntoken requests  ${prepared.requestUrl}/token`);
-    console.log(`NATS            ${prepared.natsUrl}`);
+    console.log(`CI events       ${prepared.eventsUrl}\nNATS            ${prepared.natsUrl}`);
   }
   process.exitCode = await run([command, ...rest]);
 }
@@ -58,7 +58,9 @@ async function prepare() {
   const policyFile = process.env['MAYFLY_CONFIG'] ?? join(root, 'mayfly.yaml');
   const policy = parsePolicy(readFileSync(policyFile, 'utf8'), policyFile);
   const deployment = makeDeployment(policy, dir, CONTAINER_PLACES);
-  const ports = await keepPorts(join(dir, 'ports.json'), ['nats', 'jwks-publisher', 'issuer']);
+  const ports = await keepPorts(join(dir, 'ports.json'), [
+    ...['nats', 'jwks-publisher', 'issuer', 'build-lifecycle'],
+  ]);
   const baseUrl = policy.base_url ?? `http://localhost:${ports['jwks-publisher']}`;
   const requestUrl = policy.request_url ?? policy.base_url ?? `http://localhost:${ports['issuer']}`;
   const mounted = fillFolder(dir, policyFile, { baseUrl, requestUrl });
@@ -73,9 +75,11 @@ async function prepare() {
     MAYFLY_NATS_PORT: String(ports['nats']),
     MAYFLY_PORT: String(ports['jwks-publisher']),
     MAYFLY_REQUEST_PORT: String(ports['issuer']),
+    MAYFLY_EVENTS_PORT: String(ports['build-lifecycle']),
   };
   const makeStreams = () => bootstrap(policy, { servers: [natsUrl], password });
-  return { baseUrl, requestUrl, natsUrl, variables, makeStreams };
+  const eventsUrl = `http://127.0.0.1:${ports['build-lifecycle']}/events`;
+  return { baseUrl, requestUrl, eventsUrl, natsUrl, variables, makeStreams };
 }
 
 /** Puts beside the deployment what else compose.yaml mounts, and gives its paths; writes the settings of each service. */

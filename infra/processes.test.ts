@@ -91,7 +91,7 @@ test('a second supervisor is refused while the first is alive, and changes nothi
   const second = supervise();
 
   await expect(second.endLeftovers()).rejects.toThrow(`already running from this folder (${dir})`);
-  await second.stopAll();
+  expect(await second.stopAll()).toBe(false);
   expect(isAlive(child)).toBe(true);
   expect(recorded()).toEqual(records);
 });
@@ -107,6 +107,17 @@ test('children are recorded while they run, and end in reverse order', async () 
   await supervisor.stopAll();
 
   expect(order).toEqual(['issuer', 'redis', 'nats']);
+  expect(existsSync(join(dir, 'pids.json'))).toBe(false);
+});
+
+test('nothing is started once all is being stopped', async () => {
+  const supervisor = supervise();
+  await supervisor.endLeftovers();
+
+  const stopped = supervisor.stopAll();
+
+  expect(() => supervisor.spawn('nats', FOREVER)).toThrow('nats is not started: all is being stopped');
+  expect(await stopped).toBe(true);
   expect(existsSync(join(dir, 'pids.json'))).toBe(false);
 });
 

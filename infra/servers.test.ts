@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -101,6 +101,19 @@ test('servers come from Docker when there is no apt, as containers of this user 
   expect(args).toEqual(expect.arrayContaining(['run', '--rm', '--init', '/mayfly:/mayfly', 'redis:8.0']));
   expect(args[args.indexOf('--user') + 1]).toBe(`${process.getuid?.()}:${process.getgid?.()}`);
   expect(stop?.args).toEqual(['rm', '-f', args[args.indexOf('--name') + 1]]);
+});
+
+test('a search that is ended says nothing about servers, and removes none from the cache', async () => {
+  const cached = program('cache/nats-trixie/usr/sbin', 'nats-server', 'nats-server: v2.10.27');
+  const stopping = new AbortController();
+  const say = (line: string) => said.push(line);
+
+  const search = findServers({ cache: join(root, 'cache'), say, path: '', signal: stopping.signal });
+  stopping.abort();
+
+  await expect(search).rejects.toThrow(expect.objectContaining({ name: 'AbortError' }));
+  expect(existsSync(cached)).toBe(true);
+  expect(said).toEqual([]);
 });
 
 test('one error says what would do when no server is to be had', async () => {
