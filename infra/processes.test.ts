@@ -1,6 +1,15 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -184,14 +193,4 @@ test('free ports are all different', async () => {
   const ports = await freePorts(20);
 
   expect(new Set(ports).size).toBe(20);
-});
-
-test('an unknown command prints the usage and exits with 2', () => {
-  const { status, stderr } = spawnSync(process.execPath, [join(import.meta.dirname, 'run.mjs'), 'nonsense'], {
-    encoding: 'utf8',
-    cwd: '/',
-  });
-
-  expect(status).toBe(2);
-  expect(stderr).toBe('usage: node infra/run.mjs start|test|test:full|test:containers|bench [arguments]\n');
 });

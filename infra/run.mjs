@@ -14,15 +14,17 @@ const COMMANDS = {
   'test:containers': ['infra/test.ts', '--containers'],
   bench: ['test/bench/main.ts'],
 };
+/** Signals that end npm, and by that this. */
+const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-main(process.argv[2], process.argv.slice(3));
+await main(process.argv[2], process.argv.slice(3));
 
-function main(name, args) {
+async function main(name, args) {
   if (name === undefined || !Object.hasOwn(COMMANDS, name)) {
     return fail(`usage: node infra/run.mjs ${Object.keys(COMMANDS).join('|')} [arguments]`, 2);
   }
-  if (!isInstalled() && !install()) return;
+  if (!isInstalled() && !(await install())) return;
   const node = findNode();
   if (node === undefined) {
     return fail(`Mayfly needs Node ${NODE_MAJOR} or newer; this one is ${process.versions.node}`, 1);
@@ -60,21 +62,43 @@ function readPackages(file) {
   return JSON.parse(readFileSync(file, 'utf8')).packages;
 }
 
-function install() {
-  process.stderr.write('installing dependencies (npm ci --ignore-scripts) …');
+/** Says on a terminal, where somebody waits, how long it takes; keeps what npm prints for when it fails. */
+async function install() {
+  const what = 'installing dependencies (npm ci --ignore-scripts) …';
+  process.stderr.write(what);
   const started = Date.now();
+  const seconds = () => (Date.now() - started) / 1000;
+  const tell = () => process.stderr.write(`\r${what} ${Math.floor(seconds())} s`);
+  const ticking = process.stderr.isTTY ? setInterval(tell, 1000) : undefined;
+  const { code, error, asked, printed } = await runNpm(['ci', '--ignore-scripts']);
+  clearInterval(ticking);
+  process.stderr.write(`${process.stderr.isTTY ? `\r${what}` : ''} ${seconds().toFixed(1)} s\n`);
+  if (code === 0 && !asked) return true;
+  if (asked) process.exitCode = 128 + constants.signals[asked];
+  else fail(error ? `npm ci did not run: ${error.message}` : `${printed}npm ci failed`, 1);
+  return false;
+}
+
+function runNpm(wanted) {
   const cli = process.env.npm_execpath;
   const npm = cli?.endsWith('npm-cli.js') ? [process.execPath, cli] : ['npm'];
-  const [file, ...args] = [...npm, 'ci', '--ignore-scripts'];
-  const { status, error, stdout, stderr } = spawnSync(file, args, {
-    cwd: root,
-    encoding: 'utf8',
-    maxBuffer: Number.POSITIVE_INFINITY,
+  const [file, ...args] = [...npm, ...wanted];
+  const child = spawn(file, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  const chunks = [];
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => chunks.push(chunk));
+  const printed = () => Buffer.concat(chunks).toString();
+  let asked;
+  const forward = (signal) => {
+    asked = signal;
+    child.kill(signal);
+  };
+  for (const signal of FORWARDED) process.on(signal, forward);
+  return new Promise((settle) => {
+    child.on('error', (error) => settle({ error, printed: printed() }));
+    child.on('close', (code) => settle({ code, asked, printed: printed() }));
+  }).finally(() => {
+    for (const signal of FORWARDED) process.removeListener(signal, forward);
   });
-  process.stderr.write(` ${((Date.now() - started) / 1000).toFixed(1)} s\n`);
-  if (status === 0) return true;
-  fail(error ? `npm ci did not run: ${error.message}` : `${stdout}${stderr}npm ci failed`, 1);
-  return false;
 }
 
 /** Gives the Node from the lock file where it runs, else this one where it is new enough. npm 10 links no .bin/node. */

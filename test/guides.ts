@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { onTestFinished } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -29,9 +30,10 @@ export type Followed = {
   directory: string;
 };
 
-/** Writes the files of a guide into a directory of their own. */
+/** Writes the files of a guide into a directory of their own, which is gone when the test is over. */
 export function followGuide(guide: string): Followed {
   const directory = mkdtempSync(join(tmpdir(), 'mayfly-guide-'));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   for (const [name, code] of Object.entries(codeOf(guide))) {
     writeFileSync(join(directory, name), code);
     chmodSync(join(directory, name), 0o755);

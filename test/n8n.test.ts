@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -16,9 +16,11 @@ relying_parties: { api: { audiences: [${API}] } }
 let system: TestSystem;
 let n8n: N8nDriver;
 let api: TestApi;
+let directory: string;
 beforeAll(async () => {
   system = await testSystem({ policy: POLICY });
-  const secretFile = join(mkdtempSync(join(tmpdir(), 'n8n-')), 'secret');
+  directory = mkdtempSync(join(tmpdir(), 'n8n-'));
+  const secretFile = join(directory, 'secret');
   writeFileSync(secretFile, system.secret('source-n8n'), { mode: 0o600 });
   vi.stubEnv('MAYFLY_EVENTS_URL', system.urlOf('build-lifecycle'));
   vi.stubEnv('MAYFLY_ISSUER_URL', system.urlOf('issuer'));
@@ -29,6 +31,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   vi.unstubAllEnvs();
+  rmSync(directory, { recursive: true });
   await api[Symbol.asyncDispose]();
   await system[Symbol.asyncDispose]();
 });

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
 
 const MAIN = join(import.meta.dirname, '..', 'packages', 'cli', 'src', 'main.ts');
 
@@ -10,7 +11,7 @@ type Options = { env?: Record<string, string>; input?: string; cwd?: string };
 
 /** Starts the real `mayfly` command, with no environment but what is given. */
 export function startMayfly(args: string[], { env = {}, input = '', cwd = workDirectory() }: Options = {}) {
-  const runtime = mkdtempSync(join(tmpdir(), 'mayfly-runtime-'));
+  const runtime = temporary('mayfly-runtime-');
   const child = spawn(process.execPath, [MAIN, ...args], {
     env: { PATH: process.env['PATH'], XDG_RUNTIME_DIR: runtime, ...env },
     cwd,
@@ -35,7 +36,13 @@ export async function runMayfly(args: string[], options: Options = {}) {
   return await startMayfly(args, options).ended;
 }
 
-/** A directory of the test's own. */
+/** A directory of the test's own, which is gone when the test is over. */
 export function workDirectory(): string {
-  return mkdtempSync(join(tmpdir(), 'mayfly-work-'));
+  return temporary('mayfly-work-');
+}
+
+function temporary(prefix: string): string {
+  const directory = mkdtempSync(join(tmpdir(), prefix));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
 }

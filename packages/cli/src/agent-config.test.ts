@@ -1,12 +1,14 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { readAgentConfig } from './agent-config.ts';
 import { parseExecOptions } from './exec-options.ts';
 
 const read = (text: string, job?: string) => {
-  const file = join(mkdtempSync(join(tmpdir(), 'config-')), 'agent-config.yml');
+  const directory = mkdtempSync(join(tmpdir(), 'config-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, 'agent-config.yml');
   writeFileSync(file, text);
   return readAgentConfig(file, job);
 };

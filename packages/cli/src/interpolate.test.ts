@@ -1,10 +1,10 @@
-import { mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { parse, parseDocument } from 'yaml';
 import { runCommand } from './commands.ts';
 import { interpolateDocument } from './interpolate-document.ts';
@@ -17,7 +17,9 @@ import { lookupPaths } from './var-source-lookup.ts';
 import { readVault } from './var-source-vault.ts';
 
 const write = (text: string) => {
-  const file = join(mkdtempSync(join(tmpdir(), 'pipeline-')), 'pipeline.yml');
+  const directory = mkdtempSync(join(tmpdir(), 'pipeline-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, 'pipeline.yml');
   writeFileSync(file, text);
   return file;
 };

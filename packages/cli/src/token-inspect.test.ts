@@ -1,12 +1,12 @@
 import { generateKeyPairSync, type JsonWebKey, type KeyObject, sign } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeBuildReference } from '@mayfly/contracts/build-reference';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { runInProcess as runMayfly } from './trust-in-test.ts';
 
 const KID = 'k'.repeat(43);
@@ -67,7 +67,9 @@ async function startPublisher(state: { active: boolean; status?: number }) {
 }
 
 function secretFile(secret = 's3cret\n'): string {
-  const file = join(mkdtempSync(join(tmpdir(), 'secret-')), 'secret');
+  const directory = mkdtempSync(join(tmpdir(), 'secret-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, 'secret');
   writeFileSync(file, secret);
   return file;
 }

@@ -1,8 +1,9 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { onTestFinished } from 'vitest';
 import type { Surroundings } from './command.ts';
 import { runCommand } from './commands.ts';
 
@@ -50,6 +51,7 @@ sources:
 /** Makes a directory with the event, the policy and other files. */
 export function workDirectory(files: Record<string, string> = {}): string {
   const cwd = mkdtempSync(join(tmpdir(), 'trust-'));
+  onTestFinished(() => rmSync(cwd, { recursive: true }));
   const all = { 'started.json': JSON.stringify(EVENT), 'mayfly.yaml': POLICY, ...files };
   for (const [name, text] of Object.entries(all)) writeFileSync(join(cwd, name), text);
   return cwd;
