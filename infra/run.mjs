@@ -83,9 +83,7 @@ function runNpm(wanted) {
   const cli = process.env.npm_execpath;
   const npm = cli?.endsWith('npm-cli.js') ? [process.execPath, cli] : ['npm'];
   const [file, ...args] = [...npm, ...wanted];
-  const child = spawn(file, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
   const chunks = [];
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => chunks.push(chunk));
   const printed = () => Buffer.concat(chunks).toString();
   let asked;
   const forward = (signal) => {
@@ -93,6 +91,8 @@ function runNpm(wanted) {
     child.kill(signal);
   };
   for (const signal of FORWARDED) process.on(signal, forward);
+  const child = spawn(file, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => chunks.push(chunk));
   return new Promise((settle) => {
     child.on('error', (error) => settle({ error, printed: printed() }));
     child.on('close', (code) => settle({ code, asked, printed: printed() }));

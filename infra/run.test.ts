@@ -45,8 +45,9 @@ test('an installation that fails is told with all that npm printed', async () =>
 
 test('an installation that is interrupted ends with npm', async () => {
   const { dir, started, said } = uninstalled('echo $$ > "$(dirname "$0")/npm.pid"; exec sleep 60');
-  await vi.waitFor(() => expect(existsSync(join(dir, 'npm.pid'))).toBe(true), { timeout: 10_000 });
-  const npm = identify(Number(readFileSync(join(dir, 'npm.pid'), 'utf8')));
+  const pidFile = join(dir, 'npm.pid');
+  const pid = await vi.waitUntil(() => existsSync(pidFile) && Number(readFileSync(pidFile, 'utf8')), 10_000);
+  const npm = identify(pid);
 
   started.kill('SIGTERM');
 
