@@ -8,6 +8,15 @@ import { AUDIENCE, fakeIssuer, ISSUER } from './testing.ts';
 import type { VerificationError } from './verification-error.ts';
 
 const cookbook = fileURLToPath(new URL('../../../../shared/vectors/jose-cookbook/', import.meta.url));
+const noCookbook = existsSync(cookbook)
+  ? {}
+  : { skip: true, meta: { skipped: 'the examples are not beside this repository' } };
+
+declare module 'vitest' {
+  interface TaskMeta {
+    skipped?: string;
+  }
+}
 
 type Example = { input: { key?: JWK; alg?: string }; output: { compact?: string } };
 
@@ -32,18 +41,15 @@ const OTHERS = [
   'curve25519/ecdh-es.json',
 ];
 
-test.runIf(existsSync(cookbook))(
-  'of the examples of RFC 7520 each JWS of three parts is in its one form',
-  () => {
-    const all = examples();
+test('of the examples of RFC 7520 each JWS of three parts is in its one form', noCookbook, () => {
+  const all = examples();
 
-    expect(all.length).toBeGreaterThanOrEqual(8);
-    for (const { file, token } of all)
-      expect([file, isCanonicalJws(token)]).toEqual([file, !OTHERS.includes(file)]);
-  },
-);
+  expect(all.length).toBeGreaterThanOrEqual(8);
+  for (const { file, token } of all)
+    expect([file, isCanonicalJws(token)]).toEqual([file, !OTHERS.includes(file)]);
+});
 
-test.runIf(existsSync(cookbook))("none of them is an ID token, were its key the issuer's own", async () => {
+test("none of them is an ID token, were its key the issuer's own", noCookbook, async () => {
   const issuer = await fakeIssuer();
   const all = examples();
   issuer.keys = [issuer.signing.jwk, ...all.flatMap(({ key }) => key ?? [])];
