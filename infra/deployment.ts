@@ -2,14 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Policy } from '@mayfly/contracts/policy';
-import { natsConfig } from './nats/config.ts';
-import { redisAcl, redisConfig } from './redis/config.ts';
+import { type NatsPlace, natsConfig } from './nats/config.ts';
+import { type RedisPlace, redisAcl, redisConfig } from './redis/config.ts';
 
 /** What the two servers are told: addresses that they listen on and folders that they write to. */
-export type Places = {
-  nats: { listen: string; monitor: string; dir: string };
-  redis: { bind: string; port: number; dir: string; aclFile: string };
-};
+export type Places = { nats: NatsPlace; redis: RedisPlace };
 
 /** The users that exist beside the sources and the relying parties. */
 export const NATS_USERS = [
@@ -56,15 +53,13 @@ export function makeDeployment(policy: Policy, dir: string, places: Places): Dep
   const relyingPartiesFile = secretFile('relying-parties.json');
 
   const sources = Object.keys(policy.sources);
+  const passwordInRedis = (user: string) => secret(`redis-${user}`);
   writePrivate(
     natsConfigFile,
     natsConfig(sources, (user) => secret(`nats-${user}`), places.nats),
   );
-  writePrivate(
-    redisAclFile,
-    redisAcl((user) => secret(`redis-${user}`)),
-  );
-  writePrivate(redisConfigFile, redisConfig(places.redis));
+  writePrivate(redisAclFile, redisAcl(passwordInRedis, places.redis.replication !== undefined));
+  writePrivate(redisConfigFile, redisConfig(places.redis, passwordInRedis));
   for (const key of ['request-token.key', 'key-encryption.key']) secret(key);
   const parties = Object.keys(policy.relying_parties ?? {});
   const credentials = Object.fromEntries(parties.map((party) => [party, secret(`relying-party-${party}`)]));
@@ -93,7 +88,8 @@ function keepSecret(file: string): string {
   return readFileSync(file, 'utf8').trim();
 }
 
-function writePrivate(file: string, text: string): void {
+/** Writes a file that its owner alone may read. */
+export function writePrivate(file: string, text: string): void {
   writeFileSync(file, text, { mode: 0o600 });
   chmodSync(file, 0o600);
 }

@@ -9,6 +9,8 @@ export type Place = {
   policyFile: string;
   natsUrl: string;
   redisUrl: string;
+  /** Name of the Redis master, where `redisUrl` names Sentinels. */
+  sentinelName?: string | undefined;
   baseUrl: string;
   requestUrl: string;
   host: string;
@@ -22,7 +24,7 @@ export type Place = {
 
 /** Takes a service and where it runs; gives its settings: the environment that it is started with. */
 export function serviceEnvironment(service: ServiceName, place: Place): Record<string, string> {
-  const { secretFile } = place;
+  const { secretFile, sentinelName } = place;
   const common = {
     MAYFLY_CONFIG: place.policyFile,
     NATS_URL: place.natsUrl,
@@ -35,6 +37,11 @@ export function serviceEnvironment(service: ServiceName, place: Place): Record<s
     REDIS_URL: place.redisUrl,
     REDIS_USER: service,
     REDIS_PASSWORD_FILE: secretFile(`redis-${service}`),
+    ...(sentinelName && {
+      REDIS_SENTINEL_NAME: sentinelName,
+      REDIS_SENTINEL_USER: 'services',
+      REDIS_SENTINEL_PASSWORD_FILE: secretFile('sentinel-services'),
+    }),
   };
   const http = { HOST: place.host, PORT: String(place.port) };
   const own: Record<ServiceName, Record<string, string>> = {

@@ -4,14 +4,16 @@ import type { Policy } from '@mayfly/contracts/policy';
 import { parsePolicy } from '@mayfly/service-kit/policy';
 import { bootstrap } from './bootstrap.ts';
 import type { Child } from './child.ts';
-import { type Deployment, makeDeployment } from './deployment.ts';
+import { CLUSTER_PORTS, type ClusterOptions, clusterServers } from './cluster.ts';
+import type { Deployment } from './deployment.ts';
 import { sourceAccount } from './nats/config.ts';
 import { keepPorts } from './ports.ts';
 import type { Processes } from './processes.ts';
-import { answersOk, endOfLog, isRedisUp } from './readiness.ts';
+import { answersOk, endOfLog } from './readiness.ts';
 import type { Command } from './server.ts';
 import type { Servers } from './servers.ts';
 import { SERVICES, type ServiceName, serviceEnvironment } from './service-environment.ts';
+import { SINGLE_PORTS, type SystemServers, singleServers } from './system-servers.ts';
 
 /** What a system is made of, and where. */
 export type SystemOptions = {
@@ -27,6 +29,8 @@ export type SystemOptions = {
   signal?: AbortSignal;
   /** How many of each service; one if left out. */
   replicas?: number;
+  /** Three NATS servers, and Redis with replicas behind Sentinel; one of each if left out. */
+  cluster?: ClusterOptions | undefined;
   /** Settings beside those of the deployment, by service. */
   environment?: Partial<Record<ServiceName, Record<string, string>>>;
 };
@@ -34,8 +38,10 @@ export type SystemOptions = {
 /** What a CI system of this deployment is given. */
 export type CiCredentials = { servers: string[]; user: string; pass: string; inboxPrefix: string };
 
-/** A whole Mayfly on this machine: two servers, and each service in a process of its own. */
+/** A whole Mayfly on this machine: its servers, and each service in a process of its own. */
 export type System = {
+  /** The servers, which come first in `names`. */
+  servers: SystemServers;
   baseUrl: string;
   requestUrl: string;
   policy: Policy;
@@ -55,85 +61,80 @@ const READY_DEADLINE_MS = 30_000;
 /** Starts the servers, makes what is in them, then starts the services. Throws what went wrong. */
 export async function startSystem(options: SystemOptions): Promise<System> {
   const system = await prepareSystem(options);
-  await Promise.all([system.start('nats'), system.start('redis')]);
+  const { names } = system.servers;
+  await Promise.all(names.map((name) => system.start(name)));
   options.signal?.throwIfAborted();
   await bootstrapSystem(system);
   options.say('streams, consumers and buckets are there');
-  await Promise.all(system.names.slice(2).map((name) => system.start(name)));
+  await Promise.all(system.names.slice(names.length).map((name) => system.start(name)));
   return system;
 }
 
-/** Makes the streams, consumers and buckets of a system whose NATS runs. */
-export async function bootstrapSystem({ policy, deployment, ports }: System): Promise<void> {
-  const servers = [`nats://127.0.0.1:${ports['nats']}`];
-  await bootstrap(policy, { servers, password: (user) => deployment.secret(`nats-${user}`) });
+/** Makes the streams, consumers and buckets of a system whose NATS runs; a cluster that has no leader yet is asked again. */
+export async function bootstrapSystem({ policy, deployment, servers }: System): Promise<void> {
+  const { natsUrls, replicas } = servers;
+  const login = { servers: natsUrls, password: (user: string) => deployment.secret(`nats-${user}`) };
+  const deadline = Date.now() + (replicas > 1 ? READY_DEADLINE_MS : 0);
+  for (;;) {
+    try {
+      return await bootstrap(policy, login, replicas);
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
 }
 
 /** Makes everything that a system needs before anything is started. Throws a TypeError for a policy that cannot work. */
 export async function prepareSystem(options: SystemOptions): Promise<System> {
-  const { dir, policyFile, replicas = 1 } = options;
-  for (const folder of ['', 'logs', 'data', 'data/nats', 'data/redis']) {
+  const { dir, policyFile, replicas = 1, cluster } = options;
+  for (const folder of ['', 'logs']) {
     mkdirSync(join(dir, folder), { recursive: true, mode: 0o700 });
   }
   const policy = parsePolicy(readFileSync(policyFile, 'utf8'), policyFile);
   const services = SERVICES.flatMap((service) =>
     Array.from({ length: replicas }, (_, index) => (index === 0 ? service : `${service}-${index + 1}`)),
   );
-  const opsNames = services.map((name) => `ops-${name}`);
   const ports = await keepPorts(join(dir, 'ports.json'), [
-    'nats',
-    'nats-monitor',
-    'redis',
+    ...(cluster ? CLUSTER_PORTS : SINGLE_PORTS),
     ...services,
-    ...opsNames,
+    ...services.map((name) => `ops-${name}`),
   ]);
-  const deployment = makeDeployment(policy, dir, {
-    nats: {
-      listen: `127.0.0.1:${ports['nats']}`,
-      monitor: `127.0.0.1:${ports['nats-monitor']}`,
-      dir: join(dir, 'data/nats'),
-    },
-    redis: {
-      bind: '127.0.0.1',
-      port: ports['redis'] as number,
-      dir: join(dir, 'data/redis'),
-      aclFile: join(dir, 'redis/users.acl'),
-    },
-  });
+  const made = { dir, policy, servers: options.servers, ports };
+  const servers = cluster ? clusterServers(made, cluster) : singleServers(made);
+  const { deployment, natsUrls } = servers;
   const baseUrl = policy.base_url ?? `http://localhost:${ports['jwks-publisher']}`;
   const requestUrl = policy.request_url ?? policy.base_url ?? `http://localhost:${ports['issuer']}`;
-  const parts = { baseUrl, requestUrl, policy, deployment, ports };
+  const parts = { servers, baseUrl, requestUrl, policy, deployment, ports };
   const children = new Map<string, Child>();
   return {
     ...parts,
-    names: ['nats', 'redis', ...services],
+    names: [...servers.names, ...services],
     child: (name) => children.get(name),
-    start: (name) => startPart(name, commandOf(name, options, parts), children, options, ports),
+    start: (name) => startPart(name, commandOf(name, options, parts), children, options, parts),
     ciCredentials(source) {
       const user = sourceAccount(source);
       const pass = deployment.secret(`nats-${user}`);
-      return { servers: [`nats://127.0.0.1:${ports['nats']}`], user, pass, inboxPrefix: `_INBOX.${user}` };
+      return { servers: natsUrls, user, pass, inboxPrefix: `_INBOX.${user}` };
     },
   };
 }
 
-type Parts = Pick<System, 'baseUrl' | 'requestUrl' | 'deployment' | 'ports'>;
+type Parts = Pick<System, 'servers' | 'baseUrl' | 'requestUrl' | 'deployment' | 'ports'>;
 
 function commandOf(
   name: string,
   options: SystemOptions,
-  { deployment, ports, baseUrl, requestUrl }: Parts,
+  { servers, deployment, ports, baseUrl, requestUrl }: Parts,
 ): Command {
-  const { servers, dir, root, policyFile } = options;
+  if (servers.names.includes(name)) return servers.command(name);
+  const { dir, root, policyFile } = options;
+  const { natsUrls, redisUrl, sentinelName } = servers;
   const port = (of: string) => ports[of] as number;
-  if (name === 'nats')
-    return servers.nats.command(deployment.natsConfigFile, dir, [port('nats'), port('nats-monitor')]);
-  if (name === 'redis') return servers.redis.command(deployment.redisConfigFile, dir, [port('redis')]);
   const service = name.replace(/-\d+$/, '') as ServiceName;
   const env = serviceEnvironment(service, {
     ...{ policyFile, baseUrl, requestUrl, secretFile: deployment.secretFile },
-    natsUrl: `nats://127.0.0.1:${port('nats')}`,
-    redisUrl: `redis://127.0.0.1:${port('redis')}`,
+    ...{ natsUrl: natsUrls.join(','), redisUrl, sentinelName },
     host: '127.0.0.1',
     port: port(name),
     opsHost: '127.0.0.1',
@@ -149,7 +150,7 @@ async function startPart(
   command: Command,
   children: Map<string, Child>,
   { dir, processes, signal }: SystemOptions,
-  ports: System['ports'],
+  parts: Parts,
 ): Promise<void> {
   signal?.throwIfAborted();
   const logFile = join(dir, 'logs', `${name}.log`);
@@ -161,7 +162,7 @@ async function startPart(
     if (children.get(name) === child) children.delete(name);
   });
   const deadline = Date.now() + READY_DEADLINE_MS;
-  while (!(await isReady(name, ports))) {
+  while (!(await isReady(name, parts))) {
     signal?.throwIfAborted();
     if (hasEnded) throw new Error(`${name} stopped:\n${endOfLog(logFile)}`);
     if (Date.now() > deadline) throw new Error(`${name} is not ready after 30 s:\n${endOfLog(logFile)}`);
@@ -169,8 +170,7 @@ async function startPart(
   }
 }
 
-function isReady(name: string, ports: System['ports']): Promise<boolean> {
-  if (name === 'nats') return answersOk(`http://127.0.0.1:${ports['nats-monitor']}/healthz`);
-  if (name === 'redis') return isRedisUp(ports['redis'] as number);
+function isReady(name: string, { servers, ports }: Parts): Promise<boolean> {
+  if (servers.names.includes(name)) return servers.isReady(name);
   return answersOk(`http://127.0.0.1:${ports[`ops-${name}`]}/readyz`);
 }

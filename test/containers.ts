@@ -79,6 +79,7 @@ function systemOf(
     engine: 'containers',
     ...{ baseUrl, requestUrl, names, natsUrl },
     redisUrl: `redis://127.0.0.1:${ports['redis']}`,
+    urlsOf: (kind) => (kind === 'sentinel' ? [] : [`${kind}://127.0.0.1:${ports[kind]}`]),
     urlOf: (name) => `http://127.0.0.1:${ports[name]}`,
     opsUrlOf: (name) => `http://127.0.0.1:${ports[`ops-${name}`]}`,
     kill: (name) => part(name).kill(),

@@ -28,7 +28,7 @@ type DeadLetterBody = {
 export async function openStreams(system: TestSystem): Promise<Streams> {
   const open = (user: string) =>
     connect({
-      servers: [system.natsUrl],
+      servers: system.urlsOf('nats'),
       user,
       pass: system.secret(`nats-${user}`),
       inboxPrefix: `_INBOX.${user}`,
@@ -75,7 +75,7 @@ export async function commandAs(
 ): Promise<Record<string, unknown>> {
   const user = 'operator';
   const nats = await connect({
-    servers: [system.natsUrl],
+    servers: system.urlsOf('nats'),
     user,
     pass: system.secret(`nats-${user}`),
     inboxPrefix: `_INBOX.${user}`,

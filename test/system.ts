@@ -2,11 +2,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bootstrap } from '@mayfly/infra/bootstrap';
+import type { ClusterOptions } from '@mayfly/infra/cluster';
 import { processes } from '@mayfly/infra/processes';
 import { fetchNats, findServers } from '@mayfly/infra/servers';
 import type { ServiceName } from '@mayfly/infra/service-environment';
-import { type CiCredentials, startSystem } from '@mayfly/infra/system';
+import { bootstrapSystem, type CiCredentials, type System, startSystem } from '@mayfly/infra/system';
 import { startContainers } from './containers.ts';
 
 /** What a test asks for. */
@@ -20,6 +20,8 @@ export type Wanted = {
   environment?: Partial<Record<ServiceName, Record<string, string>>>;
   /** Ports that are chosen already, by name. */
   ports?: Record<string, number>;
+  /** Three NATS servers, and a Redis with replicas and Sentinels, as processes here; one of each if left out. */
+  cluster?: ClusterOptions;
 };
 
 /** A whole Mayfly of a test's own, on free ports: processes here, or containers. */
@@ -27,9 +29,13 @@ export type TestSystem = AsyncDisposable & {
   engine: 'processes' | 'containers';
   baseUrl: string;
   requestUrl: string;
+  /** The first NATS server. */
   natsUrl: string;
+  /** Redis, or the first Sentinel. */
   redisUrl: string;
-  /** `nats`, `redis`, then each process of a service: `issuer`, `issuer-2`, … */
+  /** The address of each server of a kind. */
+  urlsOf(kind: 'nats' | 'redis' | 'sentinel'): string[];
+  /** `nats`, `redis` (of a cluster `nats-1`, …), then each process of a service: `issuer`, `issuer-2`, … */
   names: readonly string[];
   /** Public address of each process of a service, reached from here. */
   urlOf(name: string): string;
@@ -74,7 +80,8 @@ export async function testSystem(wanted: Wanted = {}): Promise<TestSystem> {
   const policyFile = join(dir, 'mayfly.yaml');
   writeFileSync(policyFile, wanted.policy ?? TEST_POLICY);
   const replicas = wanted.replicas ?? Number(process.env['MAYFLY_TEST_REPLICAS'] ?? 1);
-  const start = process.env['MAYFLY_TEST_ENGINE'] === 'containers' ? startContainers : startProcesses;
+  const isContainers = process.env['MAYFLY_TEST_ENGINE'] === 'containers' && !wanted.cluster;
+  const start = isContainers ? startContainers : startProcesses;
   try {
     return await start({ ...wanted, dir, policyFile, replicas, root });
   } catch (error) {
@@ -90,7 +97,7 @@ export type EngineOptions = Wanted & { dir: string; policyFile: string; replicas
 const SUITES = { '2.10': 'trixie', '2.15': 'forky' } as const;
 
 async function startProcesses(options: EngineOptions): Promise<TestSystem> {
-  const { dir, policyFile, replicas, nats, environment = {} } = options;
+  const { dir, policyFile, replicas, nats, environment = {}, cluster } = options;
   const quiet = () => undefined;
   const cache = join(root, '.cache', 'servers');
   const found = await findServers({ cache, say: quiet });
@@ -111,22 +118,32 @@ async function startProcesses(options: EngineOptions): Promise<TestSystem> {
     say: quiet,
     replicas,
     environment,
+    cluster,
   }).catch(async (error: unknown) => {
     await dispose();
     throw error;
   });
+  return testSystemOf(system, dir, dispose);
+}
+
+/** Takes a system of processes, its folder, and what disposes of it; gives it as tests drive it. */
+function testSystemOf(system: System, dir: string, dispose: () => Promise<void>): TestSystem {
   const childOf = (name: string) => {
     const child = system.child(name);
     if (!child) throw new Error(`${name} does not run`);
     return child;
   };
-  const { ports, deployment, policy, baseUrl, requestUrl, names, ciCredentials } = system;
-  const natsUrl = `nats://127.0.0.1:${ports['nats']}`;
+  const { ports, deployment, baseUrl, requestUrl, names, ciCredentials } = system;
+  const urlsOf = (kind: string) =>
+    system.servers.names
+      .filter((name) => name.startsWith(kind))
+      .map((name) => `${kind === 'nats' ? 'nats' : 'redis'}://127.0.0.1:${ports[name]}`);
   return {
     engine: 'processes',
-    ...{ baseUrl, requestUrl, names, ciCredentials, natsUrl },
+    ...{ baseUrl, requestUrl, names, ciCredentials, urlsOf },
     ...{ secret: deployment.secret, secretFile: deployment.secretFile },
-    redisUrl: `redis://127.0.0.1:${ports['redis']}`,
+    natsUrl: urlsOf('nats')[0] as string,
+    redisUrl: system.servers.redisUrl.split(',')[0] as string,
     urlOf: (name) => `${schemeOf(name, environment)}://127.0.0.1:${ports[name]}`,
     opsUrlOf: (name) => `http://127.0.0.1:${ports[`ops-${name}`]}`,
     async kill(name) {
@@ -143,8 +160,7 @@ async function startProcesses(options: EngineOptions): Promise<TestSystem> {
     pause: async (name) => void process.kill(childOf(name).pid, 'SIGSTOP'),
     resume: async (name) => void process.kill(childOf(name).pid, 'SIGCONT'),
     log: async (name) => readFileSync(join(dir, 'logs', `${name}.log`), 'utf8'),
-    bootstrap: () =>
-      bootstrap(policy, { servers: [natsUrl], password: (user) => deployment.secret(`nats-${user}`) }),
+    bootstrap: () => bootstrapSystem(system),
     [Symbol.asyncDispose]: dispose,
   };
 }

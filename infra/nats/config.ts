@@ -7,8 +7,10 @@ import {
   REBUILD_CONSUMERS,
   STREAMS,
 } from '@mayfly/contracts/bus';
+import { type ClusterPlace, clusterConfig, ROUTE_USER } from './cluster.ts';
 
-type Where = { listen: string; monitor: string; dir: string };
+/** Where a server listens and writes; and its place in a cluster, where it is one of several. */
+export type NatsPlace = { listen: string; monitor: string; dir: string; cluster?: ClusterPlace };
 type Permissions = { publish: string[]; subscribe: string[]; responds?: boolean };
 
 /** The account of a source: only `ci.<source>.>` leaves it and only `tokens.<source>.>` enters. */
@@ -99,17 +101,17 @@ export const PERMISSIONS: Record<string, Permissions> = {
 };
 
 /** Takes the sources, the password of each user, and where the server listens; gives the server's configuration. */
-export function natsConfig(sources: string[], password: (user: string) => string, where: Where): string {
+export function natsConfig(sources: string[], password: (user: string) => string, where: NatsPlace): string {
   const users = (...names: string[]) =>
     names.map((name) => user(name, password(name), PERMISSIONS[name])).join('\n      ');
   return `# Made from mayfly.yaml: change that instead.
-server_name: mayfly
+server_name: ${where.cluster?.name ?? 'mayfly'}
 listen: ${quote(where.listen)}
 http: ${quote(where.monitor)}
 max_payload: ${MAX_MESSAGE_BYTES}
 write_deadline: "5s"
 jetstream { store_dir: ${quote(where.dir)} }
-system_account: SYS
+${where.cluster ? clusterConfig(where.cluster, password(ROUTE_USER)) : ''}system_account: SYS
 accounts {
   SYS {}
   KEYS {

@@ -26,6 +26,10 @@ export const REDIS_SETTINGS = {
   REDIS_SENTINEL_NAME: Type.Optional(
     Type.String({ description: 'Name of the master, if REDIS_URL names Sentinels.' }),
   ),
+  REDIS_SENTINEL_USER: Type.Optional(
+    Type.String({ minLength: 1, description: 'User of the Sentinels, if they have users.' }),
+  ),
+  REDIS_SENTINEL_PASSWORD_FILE: Type.Optional(secretFile('File with the password of REDIS_SENTINEL_USER.')),
   REDIS_USER: Type.String({ minLength: 1, description: 'Redis user.' }),
   REDIS_PASSWORD_FILE: secretFile('File with the password of REDIS_USER.'),
 };

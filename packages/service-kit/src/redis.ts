@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
+import { foundBySentinels, type Sentinels, watchSentinels } from './sentinels.ts';
 
 /** A connection to Redis, and which Redis process is at its other end. */
 export type RedisLink = {
@@ -13,28 +14,29 @@ export type RedisLink = {
 type Address = {
   REDIS_URL: string;
   REDIS_SENTINEL_NAME?: string;
+  REDIS_SENTINEL_USER?: string;
+  REDIS_SENTINEL_PASSWORD_FILE?: string;
   REDIS_USER: string;
   REDIS_PASSWORD_FILE: string;
 };
 
 /**
  * Opens a connection to Redis that reconnects for ever, fails a command within `commandTimeoutMs` instead of waiting,
- * never sends one again by itself, and leaves a server that became a replica. Does not wait for the first connection.
+ * never sends one again by itself, and leaves a server that became a replica, that its replicas have left, or that
+ * Sentinel has found a successor for. Does not wait for the first connection.
  */
 export function openRedis(
-  { REDIS_URL, REDIS_SENTINEL_NAME, REDIS_USER, REDIS_PASSWORD_FILE }: Address,
+  address: Address,
   commandTimeoutMs: number,
   resources: AsyncDisposableStack,
   log: Logger,
 ): RedisLink {
-  const servers = REDIS_URL.split(',').map((text) => new URL(text));
-  const hosts = servers.map(({ hostname, port }) => ({ host: hostname, port: Number(port || 6379) }));
-  const where = REDIS_SENTINEL_NAME ? { sentinels: hosts, name: REDIS_SENTINEL_NAME } : hosts[0];
+  const { sentinels, ...where } = placesIn(address);
   const redis = new Redis({
     ...where,
-    ...(servers[0]?.protocol === 'rediss:' ? { tls: {} } : {}),
-    username: REDIS_USER,
-    password: REDIS_PASSWORD_FILE,
+    ...(sentinels ? foundBySentinels(sentinels) : {}),
+    username: address.REDIS_USER,
+    password: address.REDIS_PASSWORD_FILE,
     commandTimeout: commandTimeoutMs,
     connectTimeout: 2000,
     socketTimeout: 5000,
@@ -43,8 +45,9 @@ export function openRedis(
     autoResendUnfulfilledCommands: false,
     enableAutoPipelining: true,
     retryStrategy: (tries) => Math.min(50 * tries, 500) + Math.random() * 50,
-    reconnectOnError: (error) => (/READONLY|LOADING|MASTERDOWN/.test(error.message) ? 1 : false),
+    reconnectOnError: (error) => (LEFT.test(error.message) ? 1 : false),
   });
+  if (sentinels) watchSentinels(sentinels, () => redis.disconnect(true), resources);
   redis.on('error', (error: Error) => log.warn({ err: error.message }, 'redis error'));
   const watched = watchRunId(redis, log);
   const ping = setInterval(() => void redis.ping().catch(() => undefined), 2000);
@@ -53,6 +56,23 @@ export function openRedis(
     redis.disconnect();
   });
   return { redis, ...watched };
+}
+
+/** What a server answers that cannot serve now, while another one may. */
+const LEFT = /READONLY|LOADING|MASTERDOWN|NOREPLICAS/;
+
+function placesIn({
+  REDIS_URL,
+  REDIS_SENTINEL_NAME: name,
+  REDIS_SENTINEL_USER: user,
+  REDIS_SENTINEL_PASSWORD_FILE: password,
+}: Address): { sentinels?: Sentinels; host?: string; port?: number; tls?: object } {
+  const servers = REDIS_URL.split(',').map((text) => new URL(text));
+  const isTls = servers[0]?.protocol === 'rediss:';
+  const defaultPort = name ? 26_379 : 6379;
+  const hosts = servers.map(({ hostname, port }) => ({ host: hostname, port: Number(port || defaultPort) }));
+  const tls = isTls ? { tls: {} } : {};
+  return name ? { sentinels: { hosts, name, user, password, isTls }, ...tls } : { ...hosts[0], ...tls };
 }
 
 function watchRunId(redis: Redis, log: Logger): Pick<RedisLink, 'runId' | 'connection'> {
