@@ -123,11 +123,16 @@ async function startProcesses(options: EngineOptions): Promise<TestSystem> {
     await dispose();
     throw error;
   });
-  return testSystemOf(system, dir, dispose);
+  return testSystemOf(system, dir, dispose, environment);
 }
 
 /** Takes a system of processes, its folder, and what disposes of it; gives it as tests drive it. */
-function testSystemOf(system: System, dir: string, dispose: () => Promise<void>): TestSystem {
+function testSystemOf(
+  system: System,
+  dir: string,
+  dispose: () => Promise<void>,
+  environment: NonNullable<Wanted['environment']>,
+): TestSystem {
   const childOf = (name: string) => {
     const child = system.child(name);
     if (!child) throw new Error(`${name} does not run`);

@@ -10,6 +10,7 @@ const ON_PROCESSES_ONLY: Record<string, string> = {
   concourse: 'about the command on a runner, and a Vault',
   disk: 'mounts a small disk under the data of a server',
   exec: 'about the command on a runner',
+  failover: 'a cluster of NATS and a Redis behind Sentinel of its own',
   frozen: 'reads the memory of processes, and pauses a Redis of its own',
   gitlab: 'about the command on a runner, and a Vault',
   guides: 'about what a guide tells a CI system to do',

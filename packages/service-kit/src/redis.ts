@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import { foundBySentinels, type Sentinels, watchSentinels } from './sentinels.ts';
@@ -47,7 +48,7 @@ export function openRedis(
     retryStrategy: (tries) => Math.min(50 * tries, 500) + Math.random() * 50,
     reconnectOnError: (error) => (LEFT.test(error.message) ? 1 : false),
   });
-  if (sentinels) watchSentinels(sentinels, () => redis.disconnect(true), resources);
+  if (sentinels) watchSentinels(sentinels, (master) => leaveUnless(redis, master), resources);
   redis.on('error', (error: Error) => log.warn({ err: error.message }, 'redis error'));
   const watched = watchRunId(redis, log);
   const ping = setInterval(() => void redis.ping().catch(() => undefined), 2000);
@@ -60,6 +61,16 @@ export function openRedis(
 
 /** What a server answers that cannot serve now, while another one may. */
 const LEFT = /READONLY|LOADING|MASTERDOWN|NOREPLICAS/;
+
+/**
+ * Leaves the server at hand, unless it is this master already. One that is being connected to is left once it is: ioredis
+ * never tries again where it is told to while it looks for a server.
+ */
+function leaveUnless(redis: Redis, master: { host: string; port: number }): void {
+  const { remoteAddress, remotePort } = (redis.stream ?? {}) as Partial<Socket>;
+  if (redis.status !== 'ready') redis.once('ready', () => leaveUnless(redis, master));
+  else if (remoteAddress !== master.host || remotePort !== master.port) redis.disconnect(true);
+}
 
 function placesIn({
   REDIS_URL,

@@ -28,12 +28,12 @@ export function foundBySentinels({ hosts, name, user, password, isTls }: Sentine
 }
 
 /**
- * Calls `moved` each time that a Sentinel says that the master is another, until the process stops. One that is still
+ * Calls `moved` with the new master each time that a Sentinel says that there is one, until the process stops. One that is still
  * there may be cut off from its replicas, and would never end a connection by itself.
  */
 export function watchSentinels(
   { hosts, name, user, password, isTls }: Sentinels,
-  moved: () => void,
+  moved: (master: { host: string; port: number }) => void,
   resources: AsyncDisposableStack,
 ): void {
   for (const host of hosts) {
@@ -50,7 +50,8 @@ export function watchSentinels(
     // What keeps the master from being found is logged there.
     sentinel.on('error', () => undefined);
     sentinel.on('message', (_channel: string, text: string) => {
-      if (text.split(' ')[0] === name) moved();
+      const [of, , , host = '', port] = text.split(' ');
+      if (of === name) moved({ host, port: Number(port) });
     });
     sentinel.subscribe('+switch-master').catch(() => undefined);
     resources.defer(() => sentinel.disconnect());

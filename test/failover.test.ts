@@ -1,0 +1,124 @@
+import { markKeeper } from '@mayfly/build-store/mark-keeper';
+import type { Redis } from 'ioredis';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Ci, connectCi, eventually, finishedEvent } from './ci.ts';
+import { connectTo, redisMaster, streamLeader } from './cluster.ts';
+import { openStreams } from './operator.ts';
+import { isActive } from './relying-party.ts';
+import { type TestSystem, testSystem } from './system.ts';
+
+const PUBLISHERS = ['jwks-publisher', 'jwks-publisher-2'];
+const DEADLINE_MS = 15_000;
+
+let system: TestSystem;
+let ci: Ci;
+let sentinels: Redis[];
+beforeAll(async () => {
+  // As soon as a dead master can be told from a busy one; how long it takes in earnest is for the chaos suite.
+  system = await testSystem({ replicas: 2, cluster: { downAfterMs: 1500 } });
+  ci = await connectCi(system);
+  sentinels = ['sentinel-1', 'sentinel-2', 'sentinel-3'].map((name) => connectTo(system, name));
+});
+afterAll(async () => {
+  for (const sentinel of sentinels) sentinel.disconnect();
+  await ci[Symbol.asyncDispose]();
+  await system[Symbol.asyncDispose]();
+});
+
+test('nobody does more in Redis and Sentinel than replicate, watch, vote and ask for the master', async () => {
+  const redis = connectTo(system, 'redis-1');
+  const may = async (server: Redis, user: string, ...command: string[]) =>
+    (await server.call('ACL', 'DRYRUN', user, ...command).catch((error: Error) => error.message)) === 'OK';
+
+  for (const user of ['replica', 'sentinel'])
+    for (const command of [
+      'GET mark',
+      'SET mark x',
+      'FCALL mark_write 0',
+      'FLUSHALL',
+      'CONFIG SET save x',
+      'ACL LIST',
+    ])
+      expect([user, command, await may(redis, user, ...command.split(' '))]).toEqual([user, command, false]);
+  expect(await may(redis, 'replica', 'PSYNC', '?', '-1')).toBe(true);
+  expect(await may(redis, 'replica', 'REPLICAOF', 'NO', 'ONE')).toBe(false);
+  expect(await may(redis, 'sentinel', 'SLAVEOF', 'NO', 'ONE')).toBe(true);
+  const [sentinel] = sentinels as [Redis];
+  for (const user of ['services', 'peers'])
+    for (const command of [
+      'SENTINEL FAILOVER mayfly',
+      'SENTINEL SET mayfly quorum 1',
+      'SENTINEL MASTERS',
+      'INFO',
+    ])
+      expect([user, command, await may(sentinel, user, ...command.split(' '))]).toEqual([
+        user,
+        command,
+        false,
+      ]);
+  redis.disconnect();
+});
+
+test('a Redis master that dies has a successor, by which nothing finished is active and every build goes on', async () => {
+  const master = await redisMaster(system, sentinels);
+
+  await survives('redis', () => system.kill(master as string));
+
+  expect(await redisMaster(system, sentinels)).not.toBe(master);
+  await system.start(master as string);
+  const old = connectTo(system, master as string, 'build-lifecycle');
+  const mark = { stream: 'now', runId: 'any', startsFloor: 0, endsFloor: 0, firstSeq: 1, at: 0, markedAt: 0 };
+  await expect(markKeeper(old).writeMark('us', mark)).rejects.toMatchObject({
+    cause: { message: expect.stringMatching(/NOREPLICAS|READONLY/) },
+  });
+  old.disconnect();
+});
+
+test('a NATS server that dies while it leads the stream of builds takes nothing with it', async () => {
+  await using streams = await openStreams(system);
+  const leader = await streamLeader(streams);
+
+  await survives('nats', () => system.kill(leader as string));
+});
+
+/** Does a fault, finishes a build meanwhile, and watches at both replicas until all is as it should be, by itself. */
+async function survives(name: string, fault: () => Promise<void>): Promise<void> {
+  const ids = ['finished', 'finishing', 'running'].map((what) => `${name}-${what}`);
+  const [finished, finishing, running] = ids as [string, string, string];
+  for (const id of ids) await ci.start({ id });
+  const tokenOf = async (id: string) => (await ci.heard(id)).data.id_tokens['API_TOKEN'] as string;
+  const tokens = await Promise.all(ids.map(tokenOf));
+  await ci.finish(finished);
+  const answers = () =>
+    Promise.all(tokens.flatMap((token) => PUBLISHERS.map((at) => isActive(system, token, { at }))));
+  await eventually(async () => String(await answers()) === 'false,false,true,true,true,true', 'steady state');
+
+  await fault();
+  const began = performance.now();
+  const isStored = publishUntilStored(finishing);
+  await eventually(
+    async () => {
+      const [one, other, , , ...run] = await answers();
+      expect([one, other], 'what is finished').not.toContain(true);
+      expect(run, 'a running build is unknown, never inactive').not.toContain(false);
+      return run.every((answer) => answer === true);
+    },
+    'running build',
+    DEADLINE_MS,
+  );
+  const knownMs = performance.now() - began;
+  await isStored;
+  await eventually(
+    async () => String(await answers()) === 'false,false,false,false,true,true',
+    'end of what finished meanwhile',
+  );
+  await ci.start({ id: `${name}-${running}-after` }).catch(() => undefined);
+  await ci.heard(`${name}-${running}-after`);
+  console.log(`${name}: builds are known again after ${(knownMs / 1000).toFixed(1)} s`);
+}
+
+async function publishUntilStored(id: string): Promise<void> {
+  const body = JSON.stringify(finishedEvent('acme', id));
+  const publish = () => ci.publish('ci.acme.build.finished', body, `end-of-${id}`).catch(() => undefined);
+  await eventually(publish, 'acknowledged end', DEADLINE_MS);
+}
