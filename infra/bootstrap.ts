@@ -24,20 +24,26 @@ const HOUR_MS = 3_600_000;
  * what is there is brought to what this says. `replicas` is 1, or 3 on a cluster.
  */
 export async function bootstrap(policy: Policy, { servers, password }: Login, replicas = 1): Promise<void> {
-  await as('bootstrap', { servers, password }, async (jsm) => {
-    await makeStream(jsm, { ...buildsStream(policy), num_replicas: replicas });
-    await makeStream(jsm, { ...lifecycleStream(policy), num_replicas: replicas });
-    await makeStream(jsm, { ...DEAD_LETTERS, num_replicas: replicas });
-    await makeStream(jsm, { ...bucketStream(NAMES_BUCKET), num_replicas: replicas });
-    await makeConsumer(jsm, STREAMS.builds, consumer(CONSUMERS.starts, ['ci.*.build.started']));
-    await makeConsumer(jsm, STREAMS.builds, consumer(CONSUMERS.ends, ['ci.*.build.finished', 'ended.*']));
-    await makeConsumer(jsm, STREAMS.lifecycle, consumer(CONSUMERS.issuer, ['build.running']));
-  });
-  await as('bootstrap-keys', { servers, password }, async (jsm) => {
-    for (const bucket of Object.values(BUCKETS))
-      await makeStream(jsm, { ...bucketStream(bucket), num_replicas: replicas });
-  });
+  const login = { servers, password };
+  const make = (jsm: JetStreamManager, streams: NamedStream[]) =>
+    Promise.all(streams.map((config) => makeStream(jsm, { ...config, num_replicas: replicas })));
+  await Promise.all([
+    as('bootstrap', login, async (jsm) => {
+      await make(jsm, [
+        ...[buildsStream(policy), lifecycleStream(policy), DEAD_LETTERS],
+        bucketStream(NAMES_BUCKET),
+      ]);
+      await Promise.all([
+        makeConsumer(jsm, STREAMS.builds, consumer(CONSUMERS.starts, ['ci.*.build.started'])),
+        makeConsumer(jsm, STREAMS.builds, consumer(CONSUMERS.ends, ['ci.*.build.finished', 'ended.*'])),
+        makeConsumer(jsm, STREAMS.lifecycle, consumer(CONSUMERS.issuer, ['build.running'])),
+      ]);
+    }),
+    as('bootstrap-keys', login, (jsm) => make(jsm, Object.values(BUCKETS).map(bucketStream))),
+  ]);
 }
+
+type NamedStream = Partial<StreamConfig> & { name: string };
 
 /** What every stream and bucket has in common: nothing in it can be taken back, replaced or mirrored. */
 const COMMON = {
@@ -103,10 +109,7 @@ function consumer(name: string, filters: string[]): Partial<ConsumerConfig> {
   };
 }
 
-async function makeStream(
-  jsm: JetStreamManager,
-  config: Partial<StreamConfig> & { name: string },
-): Promise<void> {
+async function makeStream(jsm: JetStreamManager, config: NamedStream): Promise<void> {
   const there = await jsm.streams.info(config.name).catch(() => undefined);
   if (there) await jsm.streams.update(config.name, config);
   else await jsm.streams.add(config);
@@ -122,7 +125,11 @@ async function makeConsumer(
   else await jsm.consumers.add(stream, config);
 }
 
-async function as(user: string, { servers, password }: Login, act: (jsm: JetStreamManager) => Promise<void>) {
+async function as(
+  user: string,
+  { servers, password }: Login,
+  act: (jsm: JetStreamManager) => Promise<unknown>,
+) {
   const nats = await connect({
     servers,
     user,
