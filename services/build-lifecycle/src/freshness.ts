@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { MarkKeeper } from '@mayfly/build-store/mark-keeper';
 import type { Logger } from 'pino';
+import { type Overlap, overlap } from './overlap.ts';
 import { type Held, type Progress, type ReplayRange, replayRange } from './progress.ts';
 
 type Projection = {
@@ -30,10 +31,11 @@ const MAX_LAG_MS = 2000;
 /**
  * Keeps the proof that the projection is fresh: every 400 ms it asks JetStream how far the consumers are and writes the
  * mark that readers believe. Where the Redis process is another than the one marked, it first replays what that one may
- * have missed; where nothing is marked for this stream, everything.
+ * have missed, and for a while what is still recorded in that other one; where nothing is marked for this stream, everything.
  */
 export function keepFresh(projection: Projection, stopping: AbortSignal, log: Logger): Freshness {
   const owner = randomUUID();
+  const after = overlap(projection, owner, () => performance.now());
   let preparedFor: string | undefined;
   let provenConnection: number | undefined;
   let isFresh = false;
@@ -53,7 +55,8 @@ export function keepFresh(projection: Projection, stopping: AbortSignal, log: Lo
     }
     const connection = projection.connection();
     const isProven = provenConnection === connection;
-    const { isRebuilt, isProof } = await prove(projection, { runId, isProven }, owner, log);
+    if (isProven) await after.catchUp();
+    const { isRebuilt, isProof } = await prove(projection, { runId, isProven }, { owner, after }, log);
     if (isRebuilt) provenConnection = connection;
     return isProof;
   };
@@ -76,7 +79,7 @@ export function keepFresh(projection: Projection, stopping: AbortSignal, log: Lo
 async function prove(
   projection: Projection,
   held: Pick<Held, 'runId' | 'isProven'>,
-  owner: string,
+  { owner, after }: { owner: string; after: Overlap },
   log: Logger,
 ): Promise<{ isRebuilt: boolean; isProof: boolean }> {
   const { marks } = projection;
@@ -92,6 +95,7 @@ async function prove(
       range = replayRange({ ...held, now: read.now, mark: undefined }, progress) ?? range;
     }
     await rebuild(projection, range, owner, log);
+    after.begin(range, read.mark, held.runId);
   }
   const { stream, firstSeq, starts, ends, oldestEndAt, at } = progress;
   // Data that is complete up to its floors is worth a mark though it is not fresh: it need not be replayed again.
