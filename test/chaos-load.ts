@@ -24,9 +24,12 @@ export type Load = {
 
 type Options = { ci: Ci; ratePerSecond: number; random(): number; onFinish(entry: LedgerEntry): void };
 
-/** How long a CI waits for a grant before it asks for it, ms. */
+/** How long a CI waits for a grant before it asks for it, ms; each time twice as long. */
 const ASK_AFTER_MS = 1000;
+const MOST_ASK_AFTER_MS = 8000;
 const TICK_MS = 10;
+/** How often it is looked for a grant that is late, ms: while nobody answers, thousands of builds wait. */
+const LATE_TICK_MS = 250;
 
 /** Starts builds at a fixed rate, whatever becomes of them; each gets its token, runs for up to two seconds and finishes. */
 export function startLoad({ ci, ratePerSecond, random, onFinish }: Options): Load {
@@ -93,16 +96,19 @@ async function publishUntilStored(ci: Ci, eventName: string, event: { id: string
 }
 
 async function getToken(entry: LedgerEntry, ci: Ci, isStopped: () => boolean): Promise<void> {
-  let asked = performance.now();
+  const began = performance.now();
+  let asked = began;
+  let askAfterMs = ASK_AFTER_MS;
   while (entry.token === undefined && !isStopped()) {
     const heard = ci.take(entry.id);
     if (heard) return keep(entry, heard);
-    if (performance.now() - asked > ASK_AFTER_MS) {
+    if (performance.now() - asked > askAfterMs) {
       asked = performance.now();
+      askAfterMs = Math.min(askAfterMs * 2, MOST_ASK_AFTER_MS);
       const grant = await ci.askGrant(entry.id).catch(() => undefined);
       if (grant) return keep(entry, grant);
     }
-    await pause(TICK_MS);
+    await pause(performance.now() - began < ASK_AFTER_MS ? TICK_MS : LATE_TICK_MS);
   }
 }
 

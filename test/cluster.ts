@@ -17,8 +17,8 @@ export function connectTo(system: TestSystem, name: string, user = 'operator'): 
   return redis;
 }
 
-/** Gives the name of the Redis that most Sentinels call the master; undefined while they do not agree. */
-export async function redisMaster(system: TestSystem, sentinels: Redis[]): Promise<string | undefined> {
+/** Gives the port of the Redis that most Sentinels call the master, as it is announced; undefined while they do not agree. */
+export async function masterPort(sentinels: Redis[]): Promise<number | undefined> {
   const addresses = await Promise.all(
     sentinels.map((sentinel) =>
       sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', 'mayfly').catch(() => undefined),
@@ -26,8 +26,7 @@ export async function redisMaster(system: TestSystem, sentinels: Redis[]): Promi
   );
   const ports = addresses.map((address) => (address as [string, string] | undefined)?.[1]);
   const agreed = ports.find((port) => port && ports.filter((other) => other === port).length >= 2);
-  const index = system.urlsOf('redis').findIndex((url) => new URL(url).port === agreed);
-  return index < 0 ? undefined : `redis-${index + 1}`;
+  return agreed === undefined ? undefined : Number(agreed);
 }
 
 /** Gives the name of the NATS server that leads BUILDS. */

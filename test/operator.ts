@@ -32,7 +32,7 @@ export async function openStreams(system: TestSystem): Promise<Streams> {
       user,
       pass: system.secret(`nats-${user}`),
       inboxPrefix: `_INBOX.${user}`,
-      maxReconnectAttempts: -1,
+      ...{ maxReconnectAttempts: -1, reconnectTimeWait: 100, pingInterval: 1000, maxPingOut: 2 },
     });
   const [nats, natsOfKeys] = await Promise.all([open('bootstrap'), open('bootstrap-keys')]);
   const [main, keys] = await Promise.all([

@@ -5,6 +5,7 @@ import { fill } from './backlog-fill.ts';
 import { said } from './backlog-watch.ts';
 import { type Ci, connectCi, eventually, finishedEvent, startedEvent } from './ci.ts';
 import { openStreams, type Streams } from './operator.ts';
+import { randomFrom } from './random.ts';
 import { type TestSystem, testSystem } from './system.ts';
 
 const isFull = process.env['MAYFLY_TEST_FULL'] !== undefined;
@@ -142,15 +143,4 @@ async function refused(ci: Ci, id: string): Promise<boolean | undefined> {
     .catch(() => undefined);
   const { error } = answer?.json<{ error?: string }>() ?? {};
   return error === undefined || error === 'temporarily_unavailable' ? undefined : true;
-}
-
-/** A small generator of numbers from 0 to 1 (mulberry32), so that a run can be told again by its seed. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

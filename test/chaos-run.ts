@@ -1,0 +1,95 @@
+import { doFault, type Engine, type Fault, untilTrue } from './chaos-faults.ts';
+import { type LedgerEntry, type Load, startLoad } from './chaos-load.ts';
+import { watchEnds } from './chaos-watch.ts';
+import { type Ci, eventually } from './ci.ts';
+import { randomFrom } from './random.ts';
+
+/** How much, for how long, and how long nothing happens between two faults. */
+export type ChaosPlan = { rate: number; seconds: number; calmMs: number };
+
+/** What came of it. */
+export type Chaos = {
+  ledger: LedgerEntry[];
+  faults: Fault[];
+  /** How long ends took in steady state, from the quickest (ms). */
+  steady: number[];
+  /** Ends after which a replica still said yes for longer than it may, ms. */
+  tooLate: { id: string; ms: number; isNearFault: boolean }[];
+};
+
+const SEED = process.env['MAYFLY_TEST_SEED'];
+const STEADY_MS = 3000;
+/** How long an end may take to be known everywhere: in steady state, and across a fault. */
+const LIMITS_MS = { steady: 1000, fault: 5000 };
+
+/** Starts builds at a fixed rate and makes one trouble after another; prints the seed and the figures, and gives what came of it. */
+export async function runChaos(engine: Engine, ci: Ci, { rate, seconds, calmMs }: ChaosPlan): Promise<Chaos> {
+  const seed = Number(SEED ?? Date.now() % 2 ** 31);
+  const random = randomFrom(seed);
+  const watch = watchEnds(engine.system);
+  await untilTrue(engine.isWhole, 'whole system');
+  const load = startLoad({ ci, ratePerSecond: rate, random: randomFrom(seed + 1), onFinish: watch.finished });
+  const faults: Fault[] = [];
+  try {
+    await makeTrouble(engine, load, faults, { random, seconds, calmMs });
+  } finally {
+    console.log(`seed ${seed}: ${faults.map(told).join(', ')}`);
+    await load.stop();
+  }
+  await watch.done();
+
+  const isNearFault = (at: number) =>
+    faults.some(({ from, wholeAt }) => at > from - 1000 && at < wholeAt + LIMITS_MS.fault);
+  const sorted = (latencies: typeof watch.latencies) =>
+    latencies.map(({ ms }) => ms).sort((one, other) => one - other);
+  const steady = sorted(watch.latencies.filter(({ at }) => !isNearFault(at)));
+  const late = watch.late.map(({ id, at, ms }) => ({ id, ms: Math.round(ms), isNearFault: isNearFault(at) }));
+  const share = (part: number) => shareOf(steady, part).toFixed(0);
+  console.log(
+    `seed ${seed}: ${load.ledger.length} builds at ${rate}/s, ${faults.length} faults; ` +
+      `finish to active:false p50 ${share(0.5)}, p95 ${share(0.95)}, p99 ${share(0.99)} ms in steady state (${steady.length} samples), ` +
+      `worst over all faults ${(sorted(watch.latencies).at(-1) ?? 0).toFixed(0)} ms; ` +
+      `last yes after an end ${Math.max(0, ...late.map(({ ms }) => ms))} ms later`,
+  );
+  const tooLate = late.filter((one) => one.ms > (one.isNearFault ? LIMITS_MS.fault : LIMITS_MS.steady));
+  return { ledger: load.ledger, faults, steady, tooLate };
+}
+
+/** Gives the value that this part of them is below. */
+export function shareOf(sorted: number[], part: number): number {
+  return sorted[Math.floor(sorted.length * part)] ?? Number.NaN;
+}
+
+/** Gives how many builds waited for their token during a fault. */
+export function buildsIn({ from, to }: Fault, ledger: LedgerEntry[]): number {
+  return ledger.filter(
+    ({ startedAt, tokenAt = Number.POSITIVE_INFINITY }) => startedAt < to && tokenAt > from,
+  ).length;
+}
+
+type Troubles = { random(): number; seconds: number; calmMs: number };
+
+async function makeTrouble(
+  engine: Engine,
+  load: Load,
+  faults: Fault[],
+  { random, seconds, calmMs }: Troubles,
+): Promise<void> {
+  const until = performance.now() + seconds * 1000;
+  await eventually(() => load.ledger.some(({ token }) => token !== undefined), 'first token');
+  await passes(STEADY_MS);
+  while (performance.now() < until) {
+    faults.push(await doFault(engine, random));
+    await passes(calmMs);
+  }
+}
+
+async function passes(ms: number): Promise<void> {
+  const end = performance.now() + ms;
+  await eventually(() => performance.now() > end, 'time', ms + 5000);
+}
+
+function told({ what, from, to, wholeAt }: Fault): string {
+  const seconds = (ms: number) => (ms / 1000).toFixed(1);
+  return `${what} (${seconds(to - from)} s, whole after ${seconds(wholeAt - to)} s)`;
+}
