@@ -5,7 +5,9 @@ import { freePorts } from './processes.ts';
 export async function keepPorts(file: string, names: string[]): Promise<Record<string, number>> {
   const kept = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, number>) : {};
   const missing = names.filter((name) => !(name in kept));
-  const free = await freePorts(missing.length);
+  // A port that is kept may have nobody that listens on it yet.
+  const taken = new Set(Object.values(kept));
+  const free = (await freePorts(missing.length + taken.size)).filter((port) => !taken.has(port));
   missing.forEach((name, index) => {
     kept[name] = free[index] as number;
   });
