@@ -1,7 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { containerEnvironment, PORTS, secretsIn } from './container-places.ts';
+import { copyProfiles } from './copy-profiles.ts';
 import { imageOf } from './images.ts';
 import { SERVICES } from './service-environment.ts';
 
@@ -10,6 +13,7 @@ type Service = {
   command?: string[];
   ports?: string[];
   secrets?: string[];
+  volumes?: string[];
   user?: string;
   read_only?: boolean;
 };
@@ -22,11 +26,47 @@ const { services, secrets } = parse(readFileSync(new URL('compose.yaml', import.
   merge: true,
 }) as Compose;
 
+const addresses = { baseUrl: 'https://a.example', requestUrl: 'https://b.example' };
+
+test.for(SERVICES)(
+  'compose mounts the profiles of the operator where the settings of %s name them',
+  (name) => {
+    const named = containerEnvironment(name, addresses, true)['PROFILES_DIR'];
+
+    const mounted = (services[name]?.volumes ?? []).filter((volume) => volume.includes('/profiles'));
+
+    expect(mounted).toEqual(named === undefined ? [] : [`\${MAYFLY_DIR}/profiles:${named}:ro`]);
+  },
+);
+
+test('issuer and key-manager are told where the profiles of the operator are, where there are some', () => {
+  const told = (has: boolean) =>
+    SERVICES.filter((name) => 'PROFILES_DIR' in containerEnvironment(name, addresses, has));
+
+  expect(told(true)).toEqual(['key-manager', 'issuer']);
+  expect(told(false)).toEqual([]);
+});
+
+test('compose has the profiles that the operator has now, and none that were there before', () => {
+  const [own, to] = ['own', 'to'].map((name) => mkdtempSync(join(tmpdir(), `mayfly-${name}-`))) as [
+    string,
+    string,
+  ];
+  for (const name of ['ours.yaml', 'notes.txt']) writeFileSync(join(own, name), name);
+  writeFileSync(join(to, 'old.yaml'), '');
+
+  const paths = copyProfiles(own, to);
+
+  expect(paths).toEqual([to, join(to, 'ours.yaml')]);
+  expect(readdirSync(to)).toEqual(['ours.yaml']);
+  expect(copyProfiles(undefined, to)).toEqual([to]);
+  for (const dir of [own, to]) rmSync(dir, { recursive: true });
+});
+
 test.for(SERVICES)(
   'compose gives %s its image, and the secrets that its settings name and no other',
   (name) => {
-    const addresses = { baseUrl: 'https://a.example', requestUrl: 'https://b.example' };
-    const named = secretsIn(containerEnvironment(name, addresses)).sort((a, b) => (a < b ? -1 : 1));
+    const named = secretsIn(containerEnvironment(name, addresses, true)).sort((a, b) => (a < b ? -1 : 1));
 
     const given = (services[name]?.secrets ?? []).toSorted((a, b) => (a < b ? -1 : 1));
 

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parsePolicy } from '@mayfly/service-kit/policy';
+import { ownProfiles, parsePolicy } from '@mayfly/service-kit/policy';
 import { bootstrap } from './bootstrap.ts';
 import {
   CONTAINER_PLACES,
@@ -10,6 +10,7 @@ import {
   containerUser,
   giveToContainers,
 } from './container-places.ts';
+import { copyProfiles } from './copy-profiles.ts';
 import { makeDeployment } from './deployment.ts';
 import { buildImages } from './images.ts';
 import { keepPorts } from './ports.ts';
@@ -63,7 +64,10 @@ async function prepare() {
   ]);
   const baseUrl = policy.base_url ?? `http://localhost:${ports['jwks-publisher']}`;
   const requestUrl = policy.request_url ?? policy.base_url ?? `http://localhost:${ports['issuer']}`;
-  const mounted = fillFolder(dir, policyFile, { baseUrl, requestUrl });
+  const mounted = [
+    ...fillFolder(dir, policyFile, { baseUrl, requestUrl }),
+    ...copyProfiles(ownProfiles(policyFile, policy), join(dir, 'profiles')),
+  ];
   giveToContainers([...deployment.files(), ...mounted]);
 
   const { uid, gid } = containerUser();
@@ -91,7 +95,7 @@ function fillFolder(
   writeFileSync(join(dir, '.gitignore'), '*\n');
   mkdirSync(join(dir, 'env'), { recursive: true, mode: 0o700 });
   for (const service of SERVICES) {
-    const settings = Object.entries(containerEnvironment(service, addresses));
+    const settings = Object.entries(containerEnvironment(service, addresses, true));
     const lines = settings.map(([name, value]) => `${name}=${value}\n`).join('');
     writeFileSync(join(dir, 'env', `${service}.env`), lines, { mode: 0o600 });
   }

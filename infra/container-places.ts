@@ -8,6 +8,7 @@ export const PORTS = { nats: 4222, natsMonitor: 8222, redis: 6379, service: 8080
 /** Where things lie inside a container: what it is told is mounted there, read-only. */
 export const INSIDE = {
   policyFile: '/etc/mayfly/mayfly.yaml',
+  profiles: '/etc/mayfly/profiles',
   natsConfigFile: '/etc/mayfly/nats.conf',
   redisConfigFile: '/etc/mayfly/redis.conf',
   aclFile: '/etc/mayfly/users.acl',
@@ -22,14 +23,19 @@ export const CONTAINER_PLACES: Places = {
   redis: { bind: '0.0.0.0', port: PORTS.redis, dir: INSIDE.data, aclFile: INSIDE.aclFile },
 };
 
-/** Takes a service and the addresses that the world knows; gives its settings in a container beside `nats` and `redis`. */
+/**
+ * Takes a service, the addresses that the world knows, and whether the operator's own profiles are mounted; gives its
+ * settings in a container beside `nats` and `redis`.
+ */
 export function containerEnvironment(
   service: ServiceName,
   addresses: { baseUrl: string; requestUrl: string },
+  hasProfiles: boolean,
 ): Record<string, string> {
   return serviceEnvironment(service, {
     ...addresses,
     policyFile: INSIDE.policyFile,
+    profilesDir: hasProfiles ? INSIDE.profiles : undefined,
     natsUrl: `nats://nats:${PORTS.nats}`,
     redisUrl: `redis://redis:${PORTS.redis}`,
     host: '0.0.0.0',

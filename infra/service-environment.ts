@@ -7,6 +7,8 @@ export type ServiceName = (typeof SERVICES)[number];
 /** What a service's settings are made from. */
 export type Place = {
   policyFile: string;
+  /** Folder of the operator's own profiles, if there is one. */
+  profilesDir?: string | undefined;
   natsUrl: string;
   redisUrl: string;
   /** Name of the Redis master, where `redisUrl` names Sentinels. */
@@ -43,9 +45,11 @@ export function serviceEnvironment(service: ServiceName, place: Place): Record<s
       REDIS_SENTINEL_PASSWORD_FILE: secretFile('sentinel-services'),
     }),
   };
+  const profiles = place.profilesDir === undefined ? {} : { PROFILES_DIR: place.profilesDir };
   const http = { HOST: place.host, PORT: String(place.port) };
   const own: Record<ServiceName, Record<string, string>> = {
     'key-manager': {
+      ...profiles,
       BASE_URL: place.baseUrl,
       KEY_ENCRYPTION_KEY_FILE: secretFile('key-encryption.key'),
       // No inspector: private keys are in this process's memory.
@@ -55,6 +59,7 @@ export function serviceEnvironment(service: ServiceName, place: Place): Record<s
     issuer: {
       ...redis,
       ...http,
+      ...profiles,
       SOURCES_FILE: secretFile('sources.json'),
       BASE_URL: place.baseUrl,
       REQUEST_URL: place.requestUrl,

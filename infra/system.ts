@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Policy } from '@mayfly/contracts/policy';
-import { parsePolicy } from '@mayfly/service-kit/policy';
+import { ownProfiles, parsePolicy } from '@mayfly/service-kit/policy';
 import { bootstrap } from './bootstrap.ts';
 import type { Child } from './child.ts';
 import { CLUSTER_PORTS, type ClusterOptions, clusterServers } from './cluster.ts';
@@ -120,12 +120,12 @@ export async function prepareSystem(options: SystemOptions): Promise<System> {
   };
 }
 
-type Parts = Pick<System, 'servers' | 'baseUrl' | 'requestUrl' | 'deployment' | 'ports'>;
+type Parts = Pick<System, 'servers' | 'policy' | 'baseUrl' | 'requestUrl' | 'deployment' | 'ports'>;
 
 function commandOf(
   name: string,
   options: SystemOptions,
-  { servers, deployment, ports, baseUrl, requestUrl }: Parts,
+  { servers, policy, deployment, ports, baseUrl, requestUrl }: Parts,
 ): Command {
   if (servers.names.includes(name)) return servers.command(name);
   const { dir, root, policyFile } = options;
@@ -135,6 +135,7 @@ function commandOf(
   const env = serviceEnvironment(service, {
     ...{ policyFile, baseUrl, requestUrl, secretFile: deployment.secretFile },
     ...{ natsUrl: natsUrls.join(','), redisUrl, sentinelName },
+    profilesDir: ownProfiles(policyFile, policy),
     host: '127.0.0.1',
     port: port(name),
     opsHost: '127.0.0.1',

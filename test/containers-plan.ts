@@ -12,6 +12,7 @@ import type { Deployment } from '@mayfly/infra/deployment';
 import { imageOf } from '@mayfly/infra/images';
 import { answersOk, isRedisUp } from '@mayfly/infra/readiness';
 import type { ServiceName } from '@mayfly/infra/service-environment';
+import { ownProfiles } from '@mayfly/service-kit/policy';
 import type { EngineOptions } from './system.ts';
 
 /** What there is before the first container. */
@@ -86,9 +87,11 @@ function redisPlan({ dir }: EngineOptions, { deployment, ports }: Layout): Plan 
 }
 
 function servicePlan(name: string, { policyFile, environment = {} }: EngineOptions, layout: Layout): Plan {
-  const { deployment, ports, baseUrl, requestUrl } = layout;
+  const { deployment, policy, ports, baseUrl, requestUrl } = layout;
   const service = name.replace(/-\d+$/, '') as ServiceName;
-  const settings = containerEnvironment(service, { baseUrl, requestUrl });
+  const profiles = ownProfiles(policyFile, policy);
+  if (profiles !== undefined) giveToContainers([profiles]);
+  const settings = containerEnvironment(service, { baseUrl, requestUrl }, profiles !== undefined);
   const own = environment[service] ?? {};
   const opsPort = ports[`ops-${name}`] as number;
   return {
@@ -102,6 +105,7 @@ function servicePlan(name: string, { policyFile, environment = {} }: EngineOptio
         ...{ source: deployment.secretFile(secret), mode: 'ro' as const },
         target: `${INSIDE.secrets}/${secret}`,
       })),
+      ...(profiles ? [{ source: profiles, target: INSIDE.profiles, mode: 'ro' as const }] : []),
       ...mountsNamedIn(own),
     ],
     volumes: [INSIDE.cache],

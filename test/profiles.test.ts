@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,13 +29,12 @@ const PROFILES = [
 const OF_THE_MOMENT = ['aud', 'exp', 'iat', 'nbf', 'jti'];
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-/** The profiles as an operator has them who copied one and changed it. */
+/** The folder of an operator who copied one profile and changed it; mayfly.yaml names it. */
 const profiles = mkdtempSync(join(tmpdir(), 'mayfly-profiles-'));
 
 let system: TestSystem;
 beforeAll(async () => {
-  cpSync(join(root, 'packages/profiles/profiles'), profiles, { recursive: true });
-  const ours = readFileSync(join(profiles, 'mayfly.yaml'), 'utf8')
+  const ours = readFileSync(join(root, 'packages/profiles/profiles/mayfly.yaml'), 'utf8')
     .replace('name: mayfly', 'name: ours')
     .replace('  source: source\n', '  source: source\n  team: { from: labels, type: object }\n')
     .replaceAll("'repo:{repository.id}", "'code:{repository.id}")
@@ -44,9 +43,8 @@ beforeAll(async () => {
   writeFileSync(join(profiles, 'ours.yaml'), ours);
   const names = [...PROFILES.map(([name]) => name), 'ours'];
   const sources = names.map((name) => `  ${name}: { profile: ${name}, audiences: [${API}] }`);
-  const policy = `sources:\n${sources.join('\n')}\nrelying_parties:\n  api: { audiences: [${API}] }\n`;
-  const environment = { PROFILES_DIR: profiles };
-  system = await testSystem({ policy, environment: { issuer: environment, 'key-manager': environment } });
+  const policy = `profiles: ${profiles}\nsources:\n${sources.join('\n')}\nrelying_parties:\n  api: { audiences: [${API}] }\n`;
+  system = await testSystem({ policy });
 });
 afterAll(async () => {
   await system[Symbol.asyncDispose]();
@@ -104,7 +102,7 @@ test.for(PROFILES)(
   },
 );
 
-test('a profile that an operator copied and changed is used like those that ship', async () => {
+test('a profile that an operator copied, changed and named in mayfly.yaml is used like those that ship', async () => {
   await using ci = await connectCi(system, 'ours');
 
   await ci.start({ id: 'own', build: { labels: { team: 'payments' } } });
@@ -129,6 +127,24 @@ test('a step finds its tokens under the names that a profile of the operator has
   const result = await runMayfly(['exec', '--grant', '-', ...script(code)], { input: JSON.stringify(grant) });
 
   expect(result).toMatchObject({ code: 0, stdout: '200 true false\n', stderr: '' });
+});
+
+test('a build that lacks a fact which its profile needs gets no token, and its grant and its requests name the fact', async () => {
+  await using ci = await connectCi(system, 'vela');
+  const { build } = goldenOf('vela', 'branch');
+  const id_token_errors = {
+    API_TOKEN: {
+      error: 'invalid_request',
+      error_description: expect.stringContaining('build lacks actor.login'),
+    },
+  };
+
+  await ci.start({ id: 'lacks', build: onlyThose({ ...build, id: 'lacks', actor: { id: '1' } }) });
+  const { data, ...envelope } = await ci.heard('lacks');
+  const asked = await requestToken(system, { ...envelope, data }, `audience=${encodeURIComponent(API)}`);
+
+  expect(data).toMatchObject({ id_tokens: {}, id_token_errors });
+  expect([asked.status, asked.body]).toEqual([400, id_token_errors.API_TOKEN]);
 });
 
 test('issuer does not start with a policy or a profile that cannot work, and names every fault with its line', () => {

@@ -1,7 +1,6 @@
-import { readdir } from 'node:fs/promises';
 import { factsOf } from '@mayfly/profiles/facts';
 import type { Profile } from '@mayfly/profiles/profile';
-import { PROFILES_DIR, readProfile } from '@mayfly/profiles/read';
+import { PROFILES_DIR, readProfile, SHIPPED_PROFILES } from '@mayfly/profiles/read';
 import { type CheckedPolicy, checkPolicy } from '@mayfly/trust/check-policy';
 import { isUserControlled, pathsOfClaim } from '@mayfly/trust/claim-origins';
 import { issuerOf } from '@mayfly/trust/deployment';
@@ -83,9 +82,8 @@ async function ofEvent(given: TrustPolicy, values: Values, surroundings: Surroun
 /** Nothing tells by which profile a token was made: what a user decides in any of ours, a user may have decided. */
 async function ofToken(file: string, surroundings: Surroundings): Promise<Asked> {
   const { claims } = readForm(await readText(file, surroundings, 'the token', '--token'));
-  const names = (await readdir(PROFILES_DIR)).filter((name) => name.endsWith('.yaml'));
   const profiles: Profile[] = await Promise.all(
-    names.map((name) => readProfile(PROFILES_DIR, name.slice(0, -'.yaml'.length))),
+    SHIPPED_PROFILES.map((name) => readProfile(PROFILES_DIR, name)),
   );
   return { claims, known: ofProfiles(profiles) };
 }

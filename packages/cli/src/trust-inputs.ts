@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { BuildStarted } from '@mayfly/contracts/events';
 import { ProfileError } from '@mayfly/profiles/compile';
-import { PROFILES_DIR, readProfile } from '@mayfly/profiles/read';
+import { profileFolder, readProfile } from '@mayfly/profiles/read';
 import { type Deployment, deploymentOf, profileName } from '@mayfly/trust/deployment';
 import { readEvent } from '@mayfly/trust/read-event';
 import { type PolicyFile, readPolicyFile } from '@mayfly/trust/read-policy';
@@ -44,7 +44,7 @@ export type BuildValues = {
 export const BUILD_HELP = `  --event FILE            the event with which the CI starts the build (dev.mayfly.ci.build.started); - reads
                           standard input
   --config FILE           the policy; mayfly.yaml if left out
-  --profiles DIRECTORY    where the profiles are; those that come with mayfly if left out
+  --profiles DIRECTORY    where the profiles are; if left out, where mayfly.yaml says, then those that come with mayfly
   --issuer URL            the source's issuer; base_url of mayfly.yaml and the source if left out
   --audience AUDIENCE     whom the token is for
   --lifetime SECONDS      as the build would ask for it
@@ -75,8 +75,24 @@ export async function readDeployment(
 ): Promise<Deployment> {
   const from = await readPolicy(values.config, surroundings);
   const name = profileName(from, source);
-  const directory = values.profiles ? resolve(surroundings.workDirectory, values.profiles) : PROFILES_DIR;
-  return deploymentOf(from, source, await readProfile(directory, name), values.issuer);
+  return deploymentOf(
+    from,
+    source,
+    await readProfile(folderOf(name, from, values, surroundings), name),
+    values.issuer,
+  );
+}
+
+/** The folder that an option names; else where the issuer looks, which `profiles` of mayfly.yaml says first. */
+function folderOf(
+  name: string,
+  { file, policy }: PolicyFile,
+  { profiles }: BuildValues,
+  { workDirectory }: Surroundings,
+): string {
+  if (profiles !== undefined) return resolve(workDirectory, profiles);
+  const own = policy.profiles && resolve(workDirectory, dirname(file), policy.profiles);
+  return profileFolder(own, name);
 }
 
 /** Reads mayfly.yaml. */

@@ -109,6 +109,16 @@ export const Policy = Type.Object(
   {
     base_url: Type.Optional(HttpUrl),
     request_url: Type.Optional(HttpUrl),
+    profiles: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 1024,
+        pattern: '^[^\\u0000-\\u001f\\u007f]+$',
+        description:
+          'Folder of profiles of your own, from where mayfly.yaml is; those that ship need not be in it.',
+        examples: ['profiles'],
+      }),
+    ),
     keys: Type.Optional(KeysPolicy),
     sources: Type.Record(SourceName, SourcePolicy, {
       minProperties: 1,

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { findProfiles, PROFILES_DIR, readProfile } from './read.ts';
+import { findProfiles, PROFILES_DIR, readProfile, SHIPPED_PROFILES } from './read.ts';
 
 let dir: string;
 beforeAll(async () => {
@@ -10,12 +10,9 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true }));
 
-test.each(['mayfly', 'vela', 'concourse', 'gitlab', 'github', 'buildkite', 'n8n'])(
-  '%s ships',
-  async (name) => {
-    expect((await readProfile(PROFILES_DIR, name)).name).toBe(name);
-  },
-);
+test.each(SHIPPED_PROFILES)('%s ships', async (name) => {
+  expect((await readProfile(PROFILES_DIR, name)).name).toBe(name);
+});
 
 test('a profile is read from another directory, and its faults name the file there', async () => {
   await writeFile(join(dir, 'mine.yaml'), 'name: mine\n');
@@ -39,7 +36,24 @@ test('a name cannot lead out of the directory', async () => {
 test('the profiles that a policy names are read at once, and those that there are not are left out', () => {
   const policy = { sources: { a: { audiences: ['x'] }, b: { audiences: ['x'], profile: 'jenkins' } } };
 
-  expect([...findProfiles(PROFILES_DIR, policy).profiles.keys()]).toEqual(['mayfly']);
+  expect([...findProfiles(undefined, policy).profiles.keys()]).toEqual(['mayfly']);
+});
+
+test('a profile that the operator has is taken before the one that ships, and those that ship need no copy', async () => {
+  const text = await readFile(join(PROFILES_DIR, 'vela.yaml'), 'utf8');
+  await writeFile(join(dir, 'vela.yaml'), text.replace('reply: [token]', 'reply: [ours]'));
+
+  const sources = { a: { profile: 'vela' }, b: { profile: 'github' } };
+  const { profiles, faults } = findProfiles(dir, { sources });
+
+  expect(faults).toEqual([]);
+  expect([...profiles.values()].map(({ reply }) => reply)).toEqual([['ours'], ['value']]);
+});
+
+test('a folder that is not there is refused', () => {
+  expect(findProfiles(join(dir, 'none'), { sources: {} }).faults).toEqual([
+    expect.stringMatching(/none is no folder/),
+  ]);
 });
 
 test('every fault of every profile that a policy names is told, and the others are read', async () => {

@@ -9,6 +9,22 @@ import type { Profile } from './profile.ts';
 /** Where the profiles that ship with Mayfly are, when it runs from its source. */
 export const PROFILES_DIR = fileURLToPath(new URL('../profiles/', import.meta.url));
 
+/** Their names. */
+export const SHIPPED_PROFILES = [
+  'buildkite',
+  'concourse',
+  'github',
+  'gitlab',
+  'mayfly',
+  'n8n',
+  'vela',
+] as const;
+
+/** Takes the folder of an operator's own profiles, if there is one, and a name; gives the folder that the profile is in. */
+export function profileFolder(own: string | undefined, name: string): string {
+  return own !== undefined && existsSync(fileOf(own, name)) ? own : PROFILES_DIR;
+}
+
 /**
  * Takes a directory and the name of a profile in it; gives the profile. Throws a ProfileError for a file that is not
  * there, is faulty, or holds a profile of another name.
@@ -31,14 +47,17 @@ export type FoundProfiles = {
   faults: readonly string[];
 };
 
-/** Takes a directory and the policy; gives every profile that the policy names, without those that there are not. */
-export function findProfiles(dir: string, policy: Naming): FoundProfiles {
+/**
+ * Takes the folder of an operator's own profiles, if there is one, and the policy; gives every profile that the policy
+ * names, without those that there are not. Where it is not in that folder it is the one that ships.
+ */
+export function findProfiles(own: string | undefined, policy: Naming): FoundProfiles {
   const names = Object.values(policy.sources).map(({ profile }) => profile ?? POLICY_DEFAULTS.profile);
   const profiles = new Map<string, Profile>();
   const faulty = new Set<string>();
-  const faults: string[] = [];
+  const faults = own === undefined || existsSync(own) ? [] : [`profiles: ${own} is no folder`];
   for (const name of new Set(names)) {
-    const file = fileOf(dir, name);
+    const file = fileOf(profileFolder(own, name), name);
     if (!existsSync(file)) continue;
     try {
       profiles.set(name, named(name, readFileSync(file, 'utf8'), file));

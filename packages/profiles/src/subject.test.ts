@@ -1,17 +1,14 @@
-import { readdirSync } from 'node:fs';
 import type { Build } from '@mayfly/contracts/build';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { factsOf } from './facts.ts';
 import { FIELDS } from './fields.ts';
 import type { Profile, SubjectComponent } from './profile.ts';
-import { PROFILES_DIR, readProfile } from './read.ts';
+import { PROFILES_DIR, readProfile, SHIPPED_PROFILES } from './read.ts';
 import { formFor, subjectOf } from './subject.ts';
 import { admit } from './testing.ts';
 
-const profiles = await Promise.all(
-  readdirSync(PROFILES_DIR).map((file) => readProfile(PROFILES_DIR, file.replace('.yaml', ''))),
-);
+const profiles = await Promise.all(SHIPPED_PROFILES.map((name) => readProfile(PROFILES_DIR, name)));
 const cases = profiles.flatMap((profile) =>
   [...profile.subject.alternates.keys()].map((name): [string, string, Profile] => [
     profile.name,

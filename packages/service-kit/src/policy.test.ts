@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parsePolicy } from './policy.ts';
+import { ownProfiles, parsePolicy } from './policy.ts';
 
 test('a policy is read with its sources', () => {
   expect(
@@ -46,4 +46,13 @@ test('an alias of what stands before it is read', () => {
   const text = 'sources:\n  acme: { audiences: &both [a, b] }\n  octo: { audiences: *both }\n';
 
   expect(parsePolicy(text, 'mayfly.yaml').sources['octo']?.audiences).toEqual(['a', 'b']);
+});
+
+test('the folder of profiles is found from where mayfly.yaml is', () => {
+  const of = (text: string) =>
+    ownProfiles('/etc/mayfly/mayfly.yaml', parsePolicy(`${text}\nsources: { a: { audiences: [a] } }\n`, 'f'));
+
+  expect(of('profiles: ./ours')).toBe('/etc/mayfly/ours');
+  expect(of('profiles: /srv/ours')).toBe('/srv/ours');
+  expect(of('')).toBeUndefined();
 });

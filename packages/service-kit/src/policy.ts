@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import type { Fault } from '@mayfly/contracts/check';
 import { checkPolicy, type Policy } from '@mayfly/contracts/policy';
 import { LineCounter, type ParsedNode, parseDocument } from 'yaml';
@@ -16,6 +17,11 @@ function readFile(file: string): string {
     const { code = 'error' } = error as NodeJS.ErrnoException;
     throw new TypeError(`settings: MAYFLY_CONFIG cannot be read (${code})`, { cause: error });
   }
+}
+
+/** Takes the path of mayfly.yaml and what it says; gives the folder of the operator's own profiles, if it names one. */
+export function ownProfiles(file: string, { profiles }: Policy): string | undefined {
+  return profiles === undefined ? undefined : resolve(dirname(file), profiles);
 }
 
 /** Takes the text of mayfly.yaml and its name; gives the policy. Throws a TypeError that names every fault with its line. */

@@ -1,4 +1,3 @@
-import { PROFILES_DIR } from '@mayfly/profiles/read';
 import { COMMON_SETTINGS, HTTP_SETTINGS, REDIS_SETTINGS, secretFile } from '@mayfly/service-kit/config';
 import Type, { type Static } from 'typebox';
 
@@ -16,7 +15,9 @@ export const Config = Type.Object({
       description: 'URL at which runners reach issuer, if not in mayfly.yaml.',
     }),
   ),
-  PROFILES_DIR: Type.String({ default: PROFILES_DIR, description: 'Folder of the profiles.' }),
+  PROFILES_DIR: Type.Optional(
+    Type.String({ description: 'Folder of profiles of your own, in place of `profiles` in mayfly.yaml.' }),
+  ),
   SOURCES_FILE: secretFile('File with the secret of each source for HTTP: a JSON object, name to secret.'),
   REQUEST_TOKEN_KEY_FILE: secretFile(
     'File with the key of request tokens, 64 hexadecimal digits; a second line is accepted too while it changes.',

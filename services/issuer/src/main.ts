@@ -11,7 +11,7 @@ import { basicAuthentication } from '@mayfly/service-kit/basic-auth';
 import { openBus } from '@mayfly/service-kit/bus';
 import { readSecrets } from '@mayfly/service-kit/config';
 import { createHttp } from '@mayfly/service-kit/http';
-import { readPolicy, refuseFaults } from '@mayfly/service-kit/policy';
+import { ownProfiles, readPolicy, refuseFaults } from '@mayfly/service-kit/policy';
 import { outlinePolicy } from '@mayfly/service-kit/policy-outline';
 import { openRedis } from '@mayfly/service-kit/redis';
 import { run } from '@mayfly/service-kit/run';
@@ -39,7 +39,8 @@ await run(
     return readSettings(Config, process.env, (config, faults) => {
       const policy = faults.collect(readPolicy, config.MAYFLY_CONFIG);
       const outline = policy ?? outlinePolicy(config.MAYFLY_CONFIG);
-      const found = faults.collect(findProfiles, config.PROFILES_DIR, outline);
+      const own = config.PROFILES_DIR ?? (policy && ownProfiles(config.MAYFLY_CONFIG as string, policy));
+      const found = faults.collect((known) => findProfiles(own, known), outline);
       faults.add(...(found?.faults ?? []));
       const wrong = policy && found && policyFaults(policy, found.profiles, found.faulty);
       faults.collect(refuseFaults, config.MAYFLY_CONFIG, wrong);

@@ -1,4 +1,3 @@
-import { PROFILES_DIR } from '@mayfly/profiles/read';
 import { COMMON_SETTINGS, secretFile } from '@mayfly/service-kit/config';
 import Type, { type Static } from 'typebox';
 
@@ -8,7 +7,9 @@ export const Config = Type.Object({
   BASE_URL: Type.Optional(
     Type.String({ pattern: '^https?://', description: 'Base URL of the issuers, if not in mayfly.yaml.' }),
   ),
-  PROFILES_DIR: Type.String({ default: PROFILES_DIR, description: 'Folder of the profiles.' }),
+  PROFILES_DIR: Type.Optional(
+    Type.String({ description: 'Folder of profiles of your own, in place of `profiles` in mayfly.yaml.' }),
+  ),
   KEY_ENCRYPTION_KEY_FILE: secretFile(
     'File with the 256-bit key that seals the keyrings, 64 hexadecimal digits; a second line holds one that also opens them.',
   ),

@@ -7,7 +7,7 @@ import type { Profile } from '@mayfly/profiles/profile';
 import { findProfiles } from '@mayfly/profiles/read';
 import { findBaseUrl } from '@mayfly/service-kit/base-url';
 import { eventually, openBus } from '@mayfly/service-kit/bus';
-import { readPolicy, refuseFaults } from '@mayfly/service-kit/policy';
+import { ownProfiles, readPolicy, refuseFaults } from '@mayfly/service-kit/policy';
 import { outlinePolicy } from '@mayfly/service-kit/policy-outline';
 import { run } from '@mayfly/service-kit/run';
 import { readSettings } from '@mayfly/service-kit/settings';
@@ -31,7 +31,8 @@ await run(
     return readSettings(Config, process.env, (config, faults) => {
       const policy = faults.collect(readPolicy, config.MAYFLY_CONFIG);
       const outline = policy ?? outlinePolicy(config.MAYFLY_CONFIG);
-      const found = faults.collect(findProfiles, config.PROFILES_DIR, outline);
+      const own = config.PROFILES_DIR ?? (policy && ownProfiles(config.MAYFLY_CONFIG as string, policy));
+      const found = faults.collect((known) => findProfiles(own, known), outline);
       faults.add(...(found?.faults ?? []));
       const wrong = policy && found && policyFaults(policy, found.profiles, found.faulty);
       faults.collect(refuseFaults, config.MAYFLY_CONFIG, wrong);
