@@ -35,7 +35,7 @@ test.for(SERVICES)(
 
     const mounted = (services[name]?.volumes ?? []).filter((volume) => volume.includes('/profiles'));
 
-    expect(mounted).toEqual(named === undefined ? [] : [`\${MAYFLY_DIR}/profiles:${named}:ro`]);
+    expect(mounted).toEqual([named ?? []].flat().map((to) => `\${MAYFLY_DIR}/profiles:${to}:ro`));
   },
 );
 

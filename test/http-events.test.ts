@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Ci, connectCi, eventually, finishedEvent, startedEvent } from './ci.ts';
+import { faultsOfAnswer } from './documented.ts';
 import { commandAs } from './operator.ts';
 import { answerOf, isActive, knownActive } from './relying-party.ts';
 import { type TestSystem, testSystem } from './system.ts';
@@ -160,7 +161,7 @@ test('a CDEvent of a type that is none of ours is ignored, not dead-lettered', a
   expect((dead_letters as { seq: number }[]).map((letter) => letter.seq)).not.toContain(seq);
 });
 
-test('operators list and inspect dead letters, and send one again', async () => {
+test('operators list and inspect dead letters, and send one again, each answer as it is published', async () => {
   const body = JSON.stringify({ ...startedEvent('acme', { id: 'dead' }), type: 'wrong' });
   const { seq } = await ci.publish('ci.acme.build.started', body);
   const listed = await eventually(async () => {
@@ -174,6 +175,10 @@ test('operators list and inspect dead letters, and send one again', async () => 
   ).toBe(body);
   const again = await commandAs(system, 'dead-letters.replay', { number: listed.number, by: 'ada' });
 
+  const list = await commandAs(system, 'dead-letters.list', { source: 'acme' });
+  expect(faultsOfAnswer('admin.dead-letters.list', list)).toEqual([]);
+  expect(faultsOfAnswer('admin.dead-letters.show', shown)).toEqual([]);
+  expect(faultsOfAnswer('admin.dead-letters.replay', again)).toEqual([]);
   expect(again).toMatchObject({ event_name: 'ci.acme.build.started', number: listed.number });
   expect(again['seq']).toBeGreaterThan(seq);
   expect(await system.log('build-lifecycle')).toMatch(/"by":"ada".*"dead letter sent again"/);

@@ -1,6 +1,8 @@
+import { JWKS_PUBLISHER_ROUTES } from '@mayfly/contracts/schema-routes-jwks-publisher';
 import { decodeProtectedHeader } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Ci, connectCi, eventually } from './ci.ts';
+import { faultsOfBody } from './documented.ts';
 import { runMayfly } from './exec-mayfly.ts';
 import { API, ask, basic, forgedToken, startedToken } from './introspect-callers.ts';
 import { commandAs } from './operator.ts';
@@ -49,6 +51,7 @@ test('an active token is told with its claims and the facts of its build, and ke
   expect(status).toBe(200);
   expect(headers.get('content-type')).toBe('application/json; charset=utf-8');
   expect(headers.get('cache-control')).toBe('no-store');
+  expect(faultsOfBody(JWKS_PUBLISHER_ROUTES, '/{source}/introspect', body)).toEqual([]);
   expect(body).toMatchObject({ active: true, iss: `${system.baseUrl}/acme`, aud: API });
   expect(body['build']).toMatchObject({ id: 'run/1', attempt: 1 });
   const { sub, iat, exp } = body;

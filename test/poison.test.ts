@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { checkDeadLetter } from '@mayfly/contracts/dead-letters';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Ci, connectCi, eventually, finishedEvent, startedEvent } from './ci.ts';
 import { openStreams, type Streams } from './operator.ts';
@@ -77,6 +78,7 @@ test.for(POISON)(
       async () => (await streams.deadLetters('acme')).find(({ data }) => data.seq === seq),
       'dead letter',
     );
+    expect(checkDeadLetter.faults(letter)).toEqual([]);
     expect(letter.data.error).toBe(error);
     expect(letter.data.error_description).not.toBe('');
     expect(Buffer.from(letter.data.body_base64, 'base64')).toEqual(bytes);
@@ -95,6 +97,7 @@ test('of an event over 64 KiB the dead letter holds the first KiB and the digest
     async () => (await streams.deadLetters('acme')).find(({ data }) => data.seq === seq),
     'dead letter',
   );
+  expect(checkDeadLetter.faults(letter)).toEqual([]);
   expect(letter.data).toMatchObject({ error: 'payload_too_large', is_whole: false });
   expect(Buffer.from(letter.data.body_base64, 'base64').toString()).toBe(body.slice(0, 1024));
   expect(letter.data.sha256).toBe(createHash('sha256').update(body).digest('hex'));

@@ -1,7 +1,9 @@
 import type { TokenGrant } from '@mayfly/contracts/events';
+import { ISSUER_ROUTES } from '@mayfly/contracts/schema-routes-issuer';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Ci, connectCi, eventually } from './ci.ts';
+import { faultsOfBody } from './documented.ts';
 import { knownActive, requestToken } from './relying-party.ts';
 import { type TestSystem, testSystem } from './system.ts';
 
@@ -24,6 +26,7 @@ test('a runner gets a token for an audience with its request token, in the field
   const { status, body, headers } = await requestToken(system, grant, AUDIENCE);
 
   expect(status).toBe(200);
+  expect(faultsOfBody(ISSUER_ROUTES, '/token', body)).toEqual([]);
   expect(body['value']).toBe(body['token']);
   expect(decodeJwt(body['value'] as string).exp).toBe(body['expires_at']);
   expect(headers.get('cache-control')).toBe('no-store');

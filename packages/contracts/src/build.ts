@@ -40,10 +40,14 @@ function group<P extends Record<string, TSchema>>(description: string, propertie
 }
 const within = <T extends TSchema>(schema: T) => Type.Optional(schema);
 
-function texts(description: string, trust: Trust, example: Record<string, string>) {
+/** A map of names to text, with what one member of it is. */
+function texts(description: string, member: string, trust: Trust, example: Record<string, string>) {
   const marks = { description, examples: [example], 'x-trust': trust };
   const key = Type.String({ pattern: '^[A-Za-z0-9_./:-]{1,128}$' });
-  const value = Type.String({ maxLength: 1024, pattern: '^[^\\u0000]*$' });
+  const value = Type.String({
+    ...{ maxLength: 1024, pattern: '^[^\\u0000]*$', description: member },
+    ...{ examples: Object.values(example), 'x-trust': trust },
+  });
   return Type.Optional(Type.Record(key, value, { maxProperties: 64, additionalProperties: false, ...marks }));
 }
 
@@ -63,7 +67,9 @@ const repository = {
   url: fact('Address of the repository.', 'https://git.example.com/octo/hello'),
   visibility: fact('Who may read it.', 'private', 32),
   owner: within(Owner),
-  properties: texts('Properties that its administrators gave it.', 'trusted', { team: 'payments' }),
+  properties: texts('Properties that its administrators gave it.', 'One property.', 'trusted', {
+    team: 'payments',
+  }),
 };
 
 const person = {
@@ -72,9 +78,15 @@ const person = {
   name: free('Name that the person chose to be called by.', 'Mona Lisa', 256),
   email: fact('Address of the person.', 'mona@example.com', 320),
   access_level: fact('What the person may do in the repository.', 'developer', 64),
-  groups: list('Groups that the person is a direct member of.', Type.String({ maxLength: 512 }), 200, [
-    ['octo/ops'],
-  ]),
+  groups: list(
+    'Groups that the person is a direct member of.',
+    Type.String({
+      ...{ maxLength: 512, description: 'Name of one group, with its parents.' },
+      ...{ examples: ['octo/ops'], 'x-trust': 'trusted' },
+    }),
+    200,
+    [['octo/ops']],
+  ),
   identities: list(
     'Accounts of the same person elsewhere.',
     group('One account.', {
@@ -115,8 +127,14 @@ const Deep = Type.Union([
   Type.Array(Shallow, { maxItems: 32 }),
   Type.Record(VariableKey, Shallow, { maxProperties: 32, additionalProperties: false }),
 ]);
+const InstanceVar = {
+  ...Deep,
+  description: 'One instance variable: text, a number, a flag, or a list or map of such.',
+  examples: ['feature', 2],
+  'x-trust': 'user-controlled',
+};
 
-const InstanceVars = Type.Record(VariableKey, Deep, {
+const InstanceVars = Type.Record(VariableKey, InstanceVar, {
   maxProperties: 32,
   additionalProperties: false,
   description: 'What tells apart pipelines of one name (Concourse): JSON three levels deep, without null.',
@@ -149,7 +167,7 @@ const place = {
     group('Agent that runs the job.', {
       id: id('agent'),
       name: fact('Name of the agent.', 'linux-7', 256),
-      tags: texts('Tags of the agent.', 'trusted', { queue: 'linux' }),
+      tags: texts('Tags of the agent.', 'One tag.', 'trusted', { queue: 'linux' }),
     }),
   ),
 };
@@ -282,10 +300,10 @@ export const Build = Type.Object(
     url: fact('Where people see the build.', 'https://ci.example.com/builds/42'),
     started_at: fact('When the CI system started it, RFC 3339.', '2026-11-20T09:30:00Z', 40),
     timeout_seconds: whole('Longest time that the build may run; policy may allow less.', 3600, 1),
-    labels: texts('Labels, free for every use but a claim of its own.', 'user-controlled', {
+    labels: texts('Labels, free for every use but a claim of its own.', 'One label.', 'user-controlled', {
       team: 'payments',
     }),
-    variables: texts('Variables that audiences may name.', 'user-controlled', {
+    variables: texts('Variables that audiences may name.', 'One variable.', 'user-controlled', {
       CI_SERVER_HOST: 'git.example.com',
     }),
   },

@@ -1,6 +1,14 @@
 import Type, { type TSchema } from 'typebox';
 import { CONSUMERS, EVENT_NAMES, STREAMS } from './bus.ts';
 import {
+  DeadLetter,
+  DeadLetterList,
+  ListDeadLetters,
+  OneDeadLetter,
+  ReplayedDeadLetter,
+  ShownDeadLetter,
+} from './dead-letters.ts';
+import {
   BuildEnded,
   BuildFinal,
   BuildFinished,
@@ -38,7 +46,6 @@ export type Channel = {
 const { builds, lifecycle, deadLetters } = STREAMS;
 const or = (answer: TSchema) => Type.Union([answer, Failure]);
 const source = '{source}';
-const Anything = Type.Object({}, { description: 'See `mayfly dead-letters --help`.' });
 
 /** What a CI system says and hears. */
 const OF_A_CI: readonly Channel[] = [
@@ -102,7 +109,7 @@ const AMONG_SERVICES: readonly Channel[] = [
     name: 'deadLetter',
     address: EVENT_NAMES.deadLetter(source),
     summary: 'An event that was refused for good, with the reason.',
-    ...{ from: ['build-lifecycle'], to: ['operator'], payload: Anything, stream: deadLetters },
+    ...{ from: ['build-lifecycle'], to: ['operator'], payload: DeadLetter, stream: deadLetters },
   },
   {
     name: 'revokeBuild',
@@ -150,11 +157,14 @@ const { adminBuilds, adminDeadLetters, adminKeys, adminNames } = EVENT_NAMES;
 const keys = (request: TSchema) => [request, KeysAnswer] as const;
 const names = Type.Object({ names: Type.Array(NameRecord), next: Type.Optional(Type.Integer()) });
 
+const letters = (verb: string, schemas: readonly [TSchema, TSchema]) =>
+  command(`adminDeadLetters_${verb}`, adminDeadLetters(verb), 'build-lifecycle', schemas);
+
 const OF_OPERATORS: readonly Channel[] = [
   command('adminBuildsRevoke', adminBuilds('revoke'), 'build-lifecycle', [RevokeBuild, or(RevokeBuild)]),
-  ...['list', 'show', 'replay'].map((verb) =>
-    command(`adminDeadLetters_${verb}`, adminDeadLetters(verb), 'build-lifecycle', [Anything, Anything]),
-  ),
+  letters('list', [ListDeadLetters, or(DeadLetterList)]),
+  letters('show', [OneDeadLetter, or(ShownDeadLetter)]),
+  letters('replay', [OneDeadLetter, or(ReplayedDeadLetter)]),
   command('adminKeysList', adminKeys('list'), 'key-manager', keys(ListKeys)),
   command('adminKeysRotate', adminKeys('rotate'), 'key-manager', keys(RotateKeys)),
   command('adminKeysRevoke', adminKeys('revoke'), 'key-manager', keys(RevokeKey)),

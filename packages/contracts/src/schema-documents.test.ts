@@ -57,13 +57,21 @@ type Field = {
   examples?: unknown[];
   'x-trust'?: string;
   properties?: Record<string, Field>;
+  items?: Field;
+  patternProperties?: Record<string, Field>;
 };
 
-function fieldsOf({ properties = {} }: Field, path: string): [string, Field][] {
-  return Object.entries(properties).flatMap(([name, field]): [string, Field][] => [
-    [`${path}.${name}`, field],
-    ...fieldsOf(field, `${path}.${name}`),
-  ]);
+/** Every field, the items of a list as `path[]` and the members of a map as `path.*`. */
+function fieldsOf(schema: Field, path: string): [string, Field][] {
+  const inside: [string, Field][] = [
+    ...Object.entries(schema.properties ?? {}).map(([name, field]): [string, Field] => [
+      `${path}.${name}`,
+      field,
+    ]),
+    ...Object.values(schema.patternProperties ?? {}).map((field): [string, Field] => [`${path}.*`, field]),
+    ...(schema.items ? [[`${path}[]`, schema.items] satisfies [string, Field]] : []),
+  ];
+  return inside.flatMap(([at, field]) => [[at, field], ...fieldsOf(field, at)]);
 }
 
 function referencesIn(value: unknown): string[] {

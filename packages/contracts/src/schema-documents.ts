@@ -18,6 +18,7 @@ import { Failure } from './schema-routes.ts';
 import { BUILD_LIFECYCLE_ROUTES } from './schema-routes-build-lifecycle.ts';
 import { ISSUER_ROUTES } from './schema-routes-issuer.ts';
 import { JWKS_PUBLISHER_ROUTES } from './schema-routes-jwks-publisher.ts';
+import { OPS_ROUTES } from './schema-routes-ops.ts';
 
 const SCHEMAS: Readonly<Record<string, [description: string, schema: TSchema]>> = {
   build: ['A build, in the words that every CI system shares.', Build],
@@ -47,6 +48,12 @@ const SERVICES: Readonly<Record<string, HttpService>> = {
     title: 'build-lifecycle',
     description: 'Where a CI system that speaks HTTP says what happens to its builds.',
     routes: BUILD_LIFECYCLE_ROUTES,
+  },
+  ops: {
+    title: 'the port for operators',
+    description:
+      'What each of the four services says of itself, at OPS_HOST and OPS_PORT: for nobody else to reach.',
+    routes: OPS_ROUTES,
   },
 };
 

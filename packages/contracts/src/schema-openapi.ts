@@ -41,21 +41,24 @@ export function openApiDocument({
   };
 }
 
-function operation({ path, summary, proof, query, body, answer, errors }: Route): object {
+function operation({ path, summary, proof, query, body, answer, otherwise, errors }: Route): object {
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     ...{ name, in: 'path', required: true, schema: { type: 'string' } },
   }));
   const inQuery = Object.entries(query ?? {}).map(([name, schema]) => ({ name, in: 'query', schema }));
   const parameters = [...inPath, ...inQuery];
-  const { status, description, content } = answer;
+  const answers = [answer, ...(otherwise ? [otherwise] : [])].map(({ status, description, content }) => [
+    status,
+    { description, ...(content ? { content: contentOf(content) } : {}) },
+  ]);
   return {
     summary,
     ...(proof ? { security: [{ [PROOFS[proof][0]]: [] }] } : {}),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body ? { requestBody: { required: true, content: contentOf(body) } } : {}),
     responses: {
-      [status]: { description, ...(content ? { content: contentOf(content) } : {}) },
-      ...failures(errors),
+      ...Object.fromEntries(answers),
+      ...(errors ? failures(errors) : {}),
     },
   };
 }

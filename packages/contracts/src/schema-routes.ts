@@ -4,6 +4,13 @@ import { ERRORS, type ErrorCode } from './errors.ts';
 /** How a caller proves who it is. */
 export type Proof = 'request token' | 'source' | 'relying party';
 
+type RouteAnswer = {
+  status: number;
+  description: string;
+  /** Its schema, by media type. */
+  content?: Readonly<Record<string, TSchema>>;
+};
+
 /** One address of a service, for its OpenAPI document. */
 export type Route = {
   methods: readonly ('get' | 'post' | 'put' | 'patch' | 'delete')[];
@@ -14,9 +21,12 @@ export type Route = {
   query?: Readonly<Record<string, TSchema>>;
   /** By media type. */
   body?: Readonly<Record<string, TSchema>>;
-  /** The answer where all is well: status, what it is, and its schema by media type. */
-  answer: { status: number; description: string; content?: Readonly<Record<string, TSchema>> };
-  errors: readonly ErrorCode[];
+  /** The answer where all is well. */
+  answer: RouteAnswer;
+  /** What is said in its place without being a failure. */
+  otherwise?: RouteAnswer;
+  /** Left out where nothing of ours can fail. */
+  errors?: readonly ErrorCode[];
 };
 
 /** Every failure, to every HTTP caller (RFC 6749 §5.2). */

@@ -6,6 +6,8 @@ import { FIELDS, fieldName } from './fields.ts';
 
 type Schema = TSchema & {
   properties?: Record<string, Schema>;
+  items?: Schema;
+  patternProperties?: Record<string, Schema>;
   description?: string;
   examples?: unknown[];
   'x-trust'?: string;
@@ -26,7 +28,7 @@ test.each(every)('%s is never null and, where it is an object, holds nothing unk
   expect(checker(schema).is(null)).toBe(false);
   if (schema.properties)
     expect(checker(schema).is({ ...(schema.examples?.[0] as object), surprise: 1 })).toBe(false);
-  expect(path).toMatch(/^build(\.[a-z_]+)+$/);
+  expect(path).toMatch(/^build(\.[a-z_]+|\.\*|\[\])+$/);
 });
 
 test('a build of its examples is a build, and so is the least', () => {
@@ -74,9 +76,15 @@ test('a fact that is worked out is called by the field that a CI sends', () => {
   expect(sent.filter((name) => !every.some(([path]) => path === `build.${name}`))).toEqual([]);
 });
 
+/** Every field, the items of a list as `path[]` and the members of a map as `path.*`. */
 function fieldsOf(schema: Schema, path: string): [string, Schema][] {
-  return Object.entries(schema.properties ?? {}).flatMap(([name, inner]): [string, Schema][] => [
-    [`${path}.${name}`, inner],
-    ...fieldsOf(inner, `${path}.${name}`),
-  ]);
+  const inside: [string, Schema][] = [
+    ...Object.entries(schema.properties ?? {}).map(([name, field]): [string, Schema] => [
+      `${path}.${name}`,
+      field,
+    ]),
+    ...Object.values(schema.patternProperties ?? {}).map((field): [string, Schema] => [`${path}.*`, field]),
+    ...(schema.items ? [[`${path}[]`, schema.items] satisfies [string, Schema]] : []),
+  ];
+  return inside.flatMap(([at, field]) => [[at, field], ...fieldsOf(field, at)]);
 }

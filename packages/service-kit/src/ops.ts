@@ -1,4 +1,4 @@
-import { fastify } from 'fastify';
+import { type FastifyInstance, fastify } from 'fastify';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 
 /** One thing that must hold for a service to be ready: its name and whether it holds now. */
@@ -16,8 +16,16 @@ export async function openOps(
   { OPS_HOST, OPS_PORT }: { OPS_HOST: string; OPS_PORT: number },
   resources: AsyncDisposableStack,
 ): Promise<Ops> {
+  const { http, ops } = opsServer();
+  collectDefaultMetrics({ register: ops.metrics });
+  resources.defer(() => http.close());
+  await http.listen({ host: OPS_HOST, port: OPS_PORT });
+  return ops;
+}
+
+/** Gives what answers operators, which listens nowhere yet, and what a service says through it. */
+export function opsServer(): { http: FastifyInstance; ops: Ops } {
   const metrics = new Registry();
-  collectDefaultMetrics({ register: metrics });
   const checks = new Map<string, ReadyCheck>();
   const http = fastify({ bodyLimit: 1024, forceCloseConnections: true });
   http.get('/livez', () => ({ status: 'alive' }));
@@ -28,7 +36,5 @@ export async function openOps(
   http.get('/metrics', async (_request, reply) =>
     reply.type(metrics.contentType).send(await metrics.metrics()),
   );
-  resources.defer(() => http.close());
-  await http.listen({ host: OPS_HOST, port: OPS_PORT });
-  return { metrics, readyWhen: (name, check) => void checks.set(name, check) };
+  return { http, ops: { metrics, readyWhen: (name, check) => void checks.set(name, check) } };
 }

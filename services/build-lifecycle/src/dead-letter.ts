@@ -1,29 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { EVENT_NAMES, MAX_EVENT_BYTES } from '@mayfly/contracts/bus';
+import type { DeadLetter } from '@mayfly/contracts/dead-letters';
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { StoredEvent } from './admit.ts';
 
 const EXCERPT_BYTES = 1024;
-
-/** An event that was refused for good: why, where it stands in BUILDS, and its body (of a large one, the first KiB). */
-export type DeadLetter = {
-  specversion: '1.0';
-  id: string;
-  source: string;
-  type: 'dev.mayfly.event.dead-lettered';
-  time: string;
-  data: {
-    event_name: string;
-    seq: number;
-    stored_at: number;
-    error: string;
-    error_description: string;
-    bytes: number;
-    sha256: string;
-    body_base64: string;
-    is_whole: boolean;
-  };
-};
 
 /** Takes an event, why it was refused, and the time (ms); gives its dead letter and the event name to publish it on. */
 export function deadLetter(

@@ -1,29 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { EVENT_NAMES, STREAMS } from '@mayfly/contracts/bus';
-import { checker } from '@mayfly/contracts/check';
+import {
+  checkListDeadLetters,
+  checkOneDeadLetter,
+  type DeadLetter,
+  type DeadLetterList,
+  type ReplayedDeadLetter,
+  type ShownDeadLetter,
+} from '@mayfly/contracts/dead-letters';
 import { ServiceError } from '@mayfly/contracts/errors';
-import { SourceName } from '@mayfly/contracts/names';
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import type { Logger } from 'pino';
-import Type from 'typebox';
-import type { DeadLetter } from './dead-letter.ts';
-
-const By = Type.Optional(Type.String({ maxLength: 128 }));
-const checkList = checker(
-  Type.Object({
-    source: Type.Optional(SourceName),
-    after: Type.Optional(Type.Integer({ minimum: 0 })),
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
-    by: By,
-  }),
-);
-const checkOne = checker(Type.Object({ number: Type.Integer({ minimum: 1 }), by: By }));
 
 /** What operators may do with events that were refused for good. Each takes a request and gives its answer. */
 export type DeadLetters = {
-  list(request: unknown): Promise<object>;
-  show(request: unknown): Promise<object>;
-  replay(request: unknown): Promise<object>;
+  list(request: unknown): Promise<DeadLetterList>;
+  show(request: unknown): Promise<ShownDeadLetter>;
+  replay(request: unknown): Promise<ReplayedDeadLetter>;
 };
 
 /** Takes JetStream; gives the dead letters in it, by their number in their stream. */
@@ -33,7 +26,7 @@ export function deadLetters(js: JetStreamClient, jsm: JetStreamManager, log: Log
     return message ? { number: message.seq, letter: message.json<DeadLetter>() } : undefined;
   };
   const readOne = async (request: unknown) => {
-    const { number, by } = checkOne.parse(request);
+    const { number, by } = checkOneDeadLetter.parse(request);
     const found = await read(number, EVENT_NAMES.deadLetter('*'));
     if (found?.number !== number)
       throw new ServiceError('not_found', 'there is no dead letter of that number');
@@ -41,8 +34,8 @@ export function deadLetters(js: JetStreamClient, jsm: JetStreamManager, log: Log
   };
   return {
     async list(request) {
-      const { source = '*', after = 0, limit = 20 } = checkList.parse(request);
-      const letters: object[] = [];
+      const { source = '*', after = 0, limit = 20 } = checkListDeadLetters.parse(request);
+      const letters: DeadLetterList['dead_letters'] = [];
       let next = after + 1;
       while (letters.length < limit) {
         const found = await read(next, EVENT_NAMES.deadLetter(source));
