@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { ERRORS, ServiceError } from '@mayfly/contracts/errors';
 import {
@@ -33,7 +34,7 @@ const SLOW_CLIENTS = { headersTimeout: 3000, connectionsCheckingInterval: 1000 }
  */
 export function createHttp(
   log: Logger,
-  { tls = {}, trustedProxies, readTarget = (target) => target }: Listener = {},
+  { tls = {}, trustedProxies, readTarget }: Listener = {},
 ): FastifyInstance {
   const https = tls.cert ? { https: { ...tls, ...SLOW_CLIENTS } } : {};
   const http = fastify({
@@ -44,7 +45,7 @@ export function createHttp(
     connectionTimeout: 20_000,
     keepAliveTimeout: 30_000,
     forceCloseConnections: 'idle',
-    rewriteUrl: ({ url = '/' }) => readTarget(url),
+    ...(readTarget ? { rewriteUrl: ({ url = '/' }: IncomingMessage) => readTarget(url) } : {}),
     routerOptions: { maxParamLength: 512 },
     // Node looks for clients that are too slow every 30 s unless told.
     http: SLOW_CLIENTS,
