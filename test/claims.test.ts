@@ -39,6 +39,16 @@ afterAll(async () => {
   await system[Symbol.asyncDispose]();
 });
 
+/** What a build of GitLab always has. */
+const OF_GITLAB: Partial<Build> = {
+  ...{ pipeline: { id: '574' }, job: { id: '302' }, runner: { environment: 'self-hosted' } },
+  repository: {
+    ...{ id: '22', name: 'my-group/my-project', visibility: 'private' },
+    owner: { id: '72', name: 'my-group' },
+  },
+  actor: { id: '42', login: 'octocat' },
+};
+
 type Declared = Parameters<Ci['start']>[0]['idTokens'];
 
 async function run(source: string, id: string, build: Partial<Build> = {}, idTokens?: Declared) {
@@ -162,17 +172,9 @@ test('variables in an audience are replaced from the build, and what they make i
 });
 
 test('several audiences stand in one token where the profile allows it, and nowhere else', async () => {
-  const facts = {
-    ...{ pipeline: { id: '574' }, job: { id: '302' }, runner: { environment: 'self-hosted' } },
-    repository: {
-      ...{ id: '22', name: 'my-group/my-project', visibility: 'private' },
-      owner: { id: '72', name: 'my-group' },
-    },
-    actor: { id: '42', login: 'octocat' },
-  };
   const declared = { BOTH: { aud: [API, AWS] }, ONE: { aud: [API] } };
 
-  const lab = await run('lab', 'several', facts, declared);
+  const lab = await run('lab', 'several', OF_GITLAB, declared);
   expect(decodeJwt(lab.data.id_tokens['BOTH'] as string).aud).toEqual([API, AWS]);
   expect(decodeJwt(lab.data.id_tokens['ONE'] as string).aud).toEqual([API]);
   expect(await knownActive(system, lab.data.id_tokens['BOTH'] as string, { source: 'lab' })).toBe(true);
@@ -199,10 +201,7 @@ test('a build has a thousand tokens where policy does not say how many', async (
 });
 
 test('a list of one audience is a list where the profile keeps the form that was asked for', async () => {
-  const lab = await run('lab', 'listed', {
-    ...{ pipeline: { id: '574' }, job: { id: '302' }, actor: { id: '42', login: 'octocat' } },
-    repository: { id: '22', name: 'my-group/my-project' },
-  });
+  const lab = await run('lab', 'listed', OF_GITLAB);
 
   const bodies = [{ audience: [API] }, { audience: API }];
   const answers = await Promise.all(

@@ -117,7 +117,7 @@ secrets:
 network_policy: { allowed_domains: [example.com] }
 `;
   const script = `
-    echo "$VAULT_ID_TOKEN"; cat "$AWS_ID_TOKEN_FILE"; echo; echo "$DB_PASSWORD"; cat "$DB_USER" "$OLD"; echo
+    echo "$VAULT_ID_TOKEN"; cat "$AWS_ID_TOKEN_FILE"; echo; echo "$DB_PASSWORD"; echo "$(cat "$DB_USER" "$OLD")"
     echo \${#DB_PASSWORD} $(wc -c < "$DB_USER") $(stat -c %a "$DB_USER") $(cat "$OLD" | sha256sum | cut -c1-8)
     echo "$AWS_ID_TOKEN" | cut -d. -f2 | tr _- /+ | base64 -d 2>/dev/null | grep -o '"aud":"[^"]*"'`;
 

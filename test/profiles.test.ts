@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Build } from '@mayfly/contracts/build';
 import { issuerUrl } from '@mayfly/contracts/issuer-url';
+import { PROFILES_DIR } from '@mayfly/profiles/read';
 import { createRemoteJWKSet, decodeJwt, type JWTPayload, jwtVerify } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectCi, eventually } from './ci.ts';
@@ -34,7 +35,7 @@ const profiles = mkdtempSync(join(tmpdir(), 'mayfly-profiles-'));
 
 let system: TestSystem;
 beforeAll(async () => {
-  const ours = readFileSync(join(root, 'packages/profiles/profiles/mayfly.yaml'), 'utf8')
+  const ours = readFileSync(join(PROFILES_DIR, 'mayfly.yaml'), 'utf8')
     .replace('name: mayfly', 'name: ours')
     .replace('  source: source\n', '  source: source\n  team: { from: labels, type: object }\n')
     .replaceAll("'repo:{repository.id}", "'code:{repository.id}")
@@ -69,7 +70,7 @@ function beyond(said: JWTPayload, golden: Record<string, unknown>): string[] {
 
 /** The claims at which a line of a profile's header begins: `# - `claim` …`. */
 function listedIn(name: string): Set<string> {
-  const [header = ''] = readFileSync(join(profiles, `${name}.yaml`), 'utf8').split('\nname:');
+  const [header = ''] = readFileSync(join(PROFILES_DIR, `${name}.yaml`), 'utf8').split('\nname:');
   return new Set([...header.matchAll(/^# - `([a-z_]+)`/gm)].map(([, claim]) => claim as string));
 }
 
@@ -163,7 +164,7 @@ test('issuer does not start with a policy or a profile that cannot work, and nam
   expect(startIssuer(faulty)).toEqual([
     1,
     expect.stringMatching(
-      /^issuer: \S+broken\.yaml:1: must have required properties .*; \S+unmoored\.yaml:2: \*nope has no anchor before it\n$/,
+      /^issuer: \S+broken\.yaml:1: must have required properties .*; \S+unmoored\.yaml:2: \*nope has no anchor before it; \S+mayfly\.yaml:4: sources\.a\.subject .*\n$/,
     ),
   ]);
 });
@@ -172,13 +173,19 @@ test('issuer does not start with a policy or a profile that cannot work, and nam
 function startIssuer(policy: string): [number | null, string] {
   const secret = join(profiles, 'secret');
   const file = join(mkdtempSync(join(profiles, 'policy-')), 'mayfly.yaml');
+  const sources = join(profiles, 'sources.json');
   writeFileSync(secret, '0'.repeat(64));
+  writeFileSync(
+    sources,
+    JSON.stringify(Object.fromEntries(['a', 'b', 'c'].map((name) => [name, '0'.repeat(64)]))),
+  );
   writeFileSync(file, policy);
   const env = {
-    ...{ MAYFLY_CONFIG: file, PROFILES_DIR: profiles, BASE_URL: API, PORT: '0', OPS_PORT: '0' },
+    ...{ MAYFLY_CONFIG: file, PROFILES_DIR: profiles, BASE_URL: API, REQUEST_URL: API },
+    ...{ PORT: '0', OPS_PORT: '0' },
     ...{ NATS_URL: 'nats://127.0.0.1:1', NATS_USER: 'issuer', NATS_PASSWORD_FILE: secret },
     ...{ REDIS_URL: 'redis://127.0.0.1:1', REDIS_USER: 'issuer', REDIS_PASSWORD_FILE: secret },
-    ...{ SOURCES_FILE: secret, REQUEST_TOKEN_KEY_FILE: secret },
+    ...{ SOURCES_FILE: sources, REQUEST_TOKEN_KEY_FILE: secret },
   };
   const main = join(root, 'services/issuer/src/main.ts');
   const { status, stderr } = spawnSync(process.execPath, [main], { env, encoding: 'utf8', timeout: 20_000 });

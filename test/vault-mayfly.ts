@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { afterAll } from 'vitest';
 
 const MAIN = join(import.meta.dirname, '..', 'packages', 'cli', 'src', 'main.ts');
 
@@ -36,13 +36,19 @@ export async function runMayfly(args: string[], options: Options = {}) {
   return await startMayfly(args, options).ended;
 }
 
-/** A directory of the test's own, which is gone when the test is over. */
+const made: string[] = [];
+// Not when a test is over: of tests that run at the same time it is not known which one that is.
+afterAll(() => {
+  for (const directory of made) rmSync(directory, { recursive: true, force: true });
+});
+
+/** A directory of the test's own, which is gone when the tests of its file are over. */
 export function workDirectory(): string {
   return temporary('mayfly-work-');
 }
 
 function temporary(prefix: string): string {
   const directory = mkdtempSync(join(tmpdir(), prefix));
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  made.push(directory);
   return directory;
 }

@@ -82,7 +82,7 @@ test('text is put in one line, and each byte known by where it was written', () 
 const ESC = '\x1b';
 const GRAMMARS = [
   { whole: /%[0-9a-f]{2}/iy, cut: /%[0-9a-f]?$/iy },
-  { whole: /\\(?:["\\/bftnr]|u[0-9a-f]{4})/iy, cut: /\\(?:u[0-9a-f]{0,3})?$/iy },
+  { whole: /\\(?:["\\/bftnr]|u[0-9a-fA-F]{4})/y, cut: /\\(?:u[0-9a-fA-F]{0,3})?$/y },
   { whole: new RegExp(`${ESC}\\[[ -?]{0,21}[@-~]`, 'y'), cut: new RegExp(`${ESC}(?:\\[[ -?]{0,21})?$`, 'y') },
 ];
 
