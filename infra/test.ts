@@ -14,6 +14,8 @@ NAME picks test files by a part of their names.`;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const results = join(root, '.results');
+/** Most of what tests start is our own code, again and again: each process finds it compiled. */
+const compiled = join(root, '.cache', 'node');
 const bin = (name: string) => join(root, 'node_modules', '.bin', name);
 const vitest = [process.execPath, join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'run'];
 
@@ -93,7 +95,14 @@ async function run({ name, cwd = root, command, env }: Step): Promise<boolean> {
   const child = spawn(file, args, {
     cwd,
     stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...process.env, ...env, MAYFLY_RESULTS: results, FORCE_COLOR: '0', TURBO_TELEMETRY_DISABLED: '1' },
+    env: {
+      ...process.env,
+      NODE_COMPILE_CACHE: compiled,
+      ...env,
+      MAYFLY_RESULTS: results,
+      FORCE_COLOR: '0',
+      TURBO_TELEMETRY_DISABLED: '1',
+    },
   });
   const code = await new Promise<number>((resolve) => {
     child.on('error', () => resolve(1));
