@@ -42,13 +42,15 @@ if (isContainers && process.env['MAYFLY_TEST_REPLICAS'] !== '2') {
 }
 
 /** Faults that take their time: `npm run test:full`. */
-const FULL_ONLY = ['backlog', 'clock', 'disk', 'frozen', 'publisher-limits', 'recovery'].map(fileOf);
+const FULL_ONLY = [...['backlog', 'clock', 'disk', 'failover', 'frozen', 'publisher-limits', 'recovery']].map(
+  fileOf,
+);
 
 /** Those that hold latencies to a limit have the machine to themselves. */
 const MEASURING = ['chaos', 'introspect', 'keys-revoke'].map(fileOf);
 const isMeasuring = process.env['MAYFLY_TEST_MEASURING'];
 
-/** System tests: each file has systems of its own, three files at a time: they wait more than they work. */
+/** System tests: each file has systems of its own, four files at a time: they wait more than they work. */
 export default defineConfig({
   test: {
     include: isMeasuring === '1' ? MEASURING : ['*.test.ts'],
@@ -60,7 +62,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
-    maxWorkers: isContainers || isMeasuring !== '0' ? 1 : 3,
+    maxWorkers: isContainers || isMeasuring !== '0' ? 1 : 4,
     setupFiles: ['./ports.ts'],
   },
 });
