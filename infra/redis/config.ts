@@ -4,7 +4,7 @@ const RIGHTS: Record<string, string> = {
   'build-lifecycle':
     '~build:* ~status:* ~mark ~checks ~rebuilding resetchannels -@all +hello +auth +ping +info +client|setname +client|setinfo +time +fcall +fcall_ro +function|load +function|list +get +getrange +set +setbit +exists +pexpireat +zadd +zrem +zrange +scan +unlink',
   issuer:
-    '%R~build:* %R~mark ~issued:* resetchannels -@all +hello +auth +ping +info +client|setname +time +fcall_ro +get +incr +pexpireat',
+    '%R~build:* %R~mark ~issued:* resetchannels -@all +hello +auth +ping +info +client|setname +time +fcall_ro +get +incrby +pexpireat',
   'jwks-publisher':
     '%R~build:* %R~status:* %R~mark ~once:* resetchannels -@all +hello +auth +ping +info +client|setname +time +fcall_ro +get +getrange +set +multi +exec',
 };

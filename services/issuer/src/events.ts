@@ -29,7 +29,7 @@ export async function listenToLifecycle(
     const running = await findRunning({ source, id: data.id, attempt: data.attempt }, granter);
     const reply = running?.build.reply;
     if (!running || !reply) return undefined;
-    const granted = await grantTokens(running, granter);
+    const granted = await grantTokens(running, granter, true);
     const body = JSON.stringify(granted.grant);
     issueLog.granted(granted, 'event');
     return () => bus.nats.publish(EVENT_NAMES.tokens(source, reply), body);

@@ -18,16 +18,19 @@ export type Granted = { build: AdmittedBuild; grant: TokenGrant; issued: Issued[
 
 /**
  * Makes the grant of a running build: every token that it declares, the address and the request token for more. A token
- * that is refused is left out, its reason beside. Throws `access_denied` for a build that declares nothing, and
+ * that is refused is left out, its reason beside; `isFirst` where it is the one that the build gets when it starts. Throws `access_denied` for a build that declares nothing, and
  * `temporarily_unavailable`.
  */
-export async function grantTokens(running: Running, granter: Granter): Promise<Granted> {
+export async function grantTokens(running: Running, granter: Granter, isFirst: boolean): Promise<Granted> {
   const { build } = running;
   const { source, attempt, id_tokens, digest, deadline } = build;
   if (!id_tokens) throw new ServiceError('access_denied', 'the build declares no tokens');
   const declared = Object.entries(id_tokens);
   const results = await Promise.all(
-    declared.map(async ([name, { aud }]) => [name, await issueOrRefuse(running, aud, granter)] as const),
+    declared.map(async ([name, { aud }], at) => {
+      const first = isFirst ? at : undefined;
+      return [name, await issueOrRefuse(running, aud, granter, first)] as const;
+    }),
   );
   const issued = results.flatMap(([name, result]) => ('token' in result ? [[name, result] as const] : []));
   const refused = results.filter(([, result]) => !('token' in result));
@@ -59,7 +62,7 @@ export async function regrant(source: string, request: unknown, granter: Granter
   const { id, attempt = 1 } = checkGrantRequest.parse(request);
   const running = await findRunning({ source, id, attempt }, granter);
   if (!running) throw new ServiceError('not_found', 'no such build runs');
-  return await grantTokens(running, granter);
+  return await grantTokens(running, granter, false);
 }
 
 function namesFor({ variables: { requestUrl, requestToken, token } }: Profile): GrantVariables {
@@ -68,9 +71,14 @@ function namesFor({ variables: { requestUrl, requestToken, token } }: Profile): 
 
 type Refused = NonNullable<TokenGrant['data']['id_token_errors']>;
 
-async function issueOrRefuse(running: Running, audience: string | string[], issuer: Issuer) {
+async function issueOrRefuse(
+  running: Running,
+  audience: string | string[],
+  issuer: Issuer,
+  declared?: number,
+) {
   try {
-    return await issueToken(running, { audience }, issuer);
+    return await issueToken(running, { audience }, issuer, declared);
   } catch (error) {
     if (!(error instanceof ServiceError) || error.code === 'temporarily_unavailable') throw error;
     return { error: error.code, error_description: error.message };

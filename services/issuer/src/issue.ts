@@ -3,7 +3,7 @@ import { type BuildReference, writeBuildReference } from '@mayfly/contracts/buil
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { AdmittedBuild } from '@mayfly/contracts/events';
 import { issuerUrl } from '@mayfly/contracts/issuer-url';
-import type { SourcePolicy } from '@mayfly/contracts/policy';
+import { POLICY_DEFAULTS, type SourcePolicy } from '@mayfly/contracts/policy';
 import { statusReference } from '@mayfly/contracts/status-list';
 import { checkBudget, decide, type TokenRequest } from '@mayfly/profiles/decide';
 import { namesOf, type WatchedName } from '@mayfly/profiles/names';
@@ -47,10 +47,15 @@ export type Running = { build: AdmittedBuild; stream: string };
 
 /**
  * Issues an ID token for a build that was found running: decides by policy and profile what it says, sees that its names
- * are its own and that it has not had too many, and has it signed. Throws a ServiceError that says what is allowed, or
- * `temporarily_unavailable`.
+ * are its own and that it has not had too many, and has it signed. The tokens that it declared are its first, which nobody
+ * has to count: `declared` says which of them this is. Throws a ServiceError that says what is allowed, or `temporarily_unavailable`.
  */
-export async function issueToken({ build, stream }: Running, wish: Wish, issuer: Issuer): Promise<Issued> {
+export async function issueToken(
+  { build, stream }: Running,
+  wish: Wish,
+  issuer: Issuer,
+  declared?: number,
+): Promise<Issued> {
   const source = issuer.sources.get(build.source);
   if (!source) throw new ServiceError('access_denied', 'the source is not in mayfly.yaml');
   const { source: name, build: facts, attempt, seq } = build;
@@ -59,13 +64,21 @@ export async function issueToken({ build, stream }: Running, wish: Wish, issuer:
   const request = { ...wish, now: Math.floor(issuer.now() / 1000), jti, skewSeconds: SKEW_SECONDS };
   const toSign = decide(source.policy, source.profile, build, request);
   await issuer.names.confirm(name, namesOf(source.watched, build));
-  checkBudget(source.policy, await issuer.budget.take(life, build.deadline));
+  checkBudget(source.policy, declared ?? (await countToken(build, source.policy, issuer)));
   const status_list = statusReference(issuerUrl(issuer.baseUrl, name), Date.parse(stream), seq);
   const token = await issuer.signer.sign({
     ...toSign,
     claims: { ...toSign.claims, status: { status_list } },
   });
   return { token, jti, audience: toSign.claims['aud'], expiresAt: toSign.claims['exp'] as number };
+}
+
+/** Counts a token that was asked for; gives how many the build has had, with those that it declared. */
+async function countToken(build: AdmittedBuild, { max_tokens }: SourcePolicy, issuer: Issuer) {
+  const { source, attempt, deadline, id_tokens = {} } = build;
+  const life = { source, id: build.build.id, attempt };
+  const most = max_tokens ?? POLICY_DEFAULTS.max_tokens;
+  return Object.keys(id_tokens).length + (await issuer.budget.take(life, deadline, most));
 }
 
 /**

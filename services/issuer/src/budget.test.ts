@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest';
+import { budget } from './budget.ts';
+
+const LIFE = { source: 'acme', id: '1', attempt: 1 };
+
+/** What a Redis counts, and how often it was asked to. */
+function counting() {
+  const counts = new Map<string, number>();
+  let writes = 0;
+  return {
+    counts,
+    writes: () => writes,
+    redis: {
+      async incrby(key: string, by: number) {
+        writes += 1;
+        counts.set(key, (counts.get(key) ?? 0) + by);
+        return counts.get(key) as number;
+      },
+      pexpireat: async () => 1,
+    } as never,
+  };
+}
+
+const takeAll = (of: ReturnType<typeof budget>, times: number, most: number) =>
+  Promise.all(Array.from({ length: times }, () => of.take(LIFE, 1, most)));
+
+test('over two replicas each number is given once, in order where few tokens may be', async () => {
+  const { redis } = counting();
+  const [one, other] = [budget(redis), budget(redis)];
+
+  const numbers = [await takeAll(one, 3, 5), await takeAll(other, 2, 5), await takeAll(one, 1, 5)].flat();
+
+  expect(numbers).toEqual([0, 1, 2, 3, 4, 5]);
+});
+
+test('where many may be, a hundredth is counted at once, however many ask together, and none is given twice', async () => {
+  const { redis, writes } = counting();
+  const [one, other] = [budget(redis), budget(redis)];
+
+  const numbers = (await Promise.all([takeAll(one, 100, 1000), takeAll(other, 100, 1000)])).flat();
+
+  expect(new Set(numbers).size).toBe(200);
+  expect(writes()).toBe(20);
+});
+
+test('a Redis that fails gives no token, and the next one is counted when it is back', async () => {
+  const { redis } = counting();
+  let isUp = false;
+  const working: { incrby(key: string, by: number): Promise<number> } = redis;
+  const failing = {
+    incrby: (key: string, by: number) => (isUp ? working.incrby(key, by) : Promise.reject(new Error('down'))),
+    pexpireat: async () => 1,
+  };
+  const counts = budget(failing as never);
+
+  await expect(counts.take(LIFE, 1, 1000)).rejects.toMatchObject({ code: 'temporarily_unavailable' });
+  isUp = true;
+  expect(await counts.take(LIFE, 1, 1000)).toBe(0);
+});
