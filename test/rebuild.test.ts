@@ -3,7 +3,7 @@ import { CONSUMERS, STREAMS } from '@mayfly/contracts/bus';
 import { DeliverPolicy, jetstream } from '@nats-io/jetstream';
 import { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
-import { type Ci, connectCi, finishedEvent, startedEvent } from './ci.ts';
+import { type Ci, connectCi, eventually, finishedEvent, startedEvent } from './ci.ts';
 import { openStreams, type Streams } from './operator.ts';
 import { type TestSystem, testSystem } from './system.ts';
 
@@ -35,9 +35,13 @@ test.for(SIZES)(
     await takeAsAcknowledged(streams, starts + ends);
     await flush(system);
 
-    await system.start('build-lifecycle');
-    const lines = (await system.log('build-lifecycle')).split('\n');
-    const line = lines.findLast((text) => text.includes('"projection rebuilt"')) ?? '{}';
+    // It is ready once it has rebuilt, which a million builds do not wait for.
+    await system.start('build-lifecycle').catch(() => undefined);
+    const rebuilt = async () => {
+      const lines = (await system.log('build-lifecycle')).split('\n');
+      return lines.findLast((text) => text.includes('"projection rebuilt"'));
+    };
+    const line = await eventually(rebuilt, 'rebuilt projection', 300_000);
 
     const { events, ms } = JSON.parse(line) as { events: number; ms: number };
     console.log(

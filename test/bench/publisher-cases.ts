@@ -1,7 +1,9 @@
 import { API, forgedToken } from '../introspect-callers.ts';
 import { requestToken } from '../relying-party.ts';
+import { requestText } from './http-pool.ts';
 import { startProgram } from './program.ts';
 import type { FloodJob, FloodResult } from './program-flood.ts';
+import type { HttpJob, HttpResult } from './program-http.ts';
 import { type Paced, paced, trimmed, welch } from './publisher-figures.ts';
 import type { Ask, Rig } from './publisher-rig.ts';
 
@@ -12,11 +14,24 @@ const HOSTILE_A_SECOND = 2000;
 /** How long a token lives that is to expire, and until it has, seconds. */
 const SHORT_SECONDS = 10;
 
-/** Introspection of live tokens at 1,000 a second. */
-export async function introspection({ ask, question, liveTokens }: Rig, seconds: number): Promise<Paced> {
-  const tokens = await liveTokens('load', TOKENS);
-  await paced(200, 1, (index) => ask(question(tokens[index % TOKENS] ?? '')));
-  return await paced(1000, seconds, (index) => ask(question(tokens[index % TOKENS] ?? '')));
+/** Introspection of live tokens at 1,000 a second, asked by a process of its own. */
+export async function introspection({ question, liveTokens }: Rig, seconds: number): Promise<Paced> {
+  const questions = (await liveTokens('load', TOKENS)).map((token) => question(token));
+  const port = Number(new URL(questions[0]?.url ?? '').port);
+  const requests = questions.map(({ url, headers = {}, body = '' }) =>
+    requestText(port, `POST ${new URL(url).pathname}`, headers, body),
+  );
+  await using load = startProgram('./program-http.ts');
+  const job: HttpJob = { port, requests, connections: 16, seconds, perSecond: 1000 };
+  await load.ask<HttpResult>({ ...job, perSecond: 200, seconds: 1 });
+  const { latencies, failed } = await load.ask<HttpResult>(job);
+  return {
+    latencies,
+    statuses: new Map([
+      [200, latencies.length - failed],
+      [503, failed],
+    ]),
+  };
 }
 
 /** Honest questions and key sets, beside many more from other addresses, of a process of its own, that are not honest. */

@@ -112,10 +112,10 @@ export function readRecord(source: string, text: string): BuildRecord {
 export function readLife(line: string): BuildLife | undefined {
   const [state, attempt, seq, third, fourth] = line.split(' ', 5);
   const life = { attempt: Number(attempt), seq: Number(seq) };
-  if (state === 'r' && fourth)
-    return { state: 'running', ...life, startedAt: readTime(third), deadline: readTime(fourth) };
-  const reason = state === 'f' && fourth ? readReason(fourth) : undefined;
-  if (reason) return { state: 'finished', ...life, finishedAt: readTime(third), reason };
+  // The same is read of a running and a finished one, so that both take as long.
+  const [at, deadline, reason] = [readTime(third), readTime(fourth), readReason(fourth ?? '')];
+  if (state === 'r' && fourth) return { state: 'running', ...life, startedAt: at, deadline };
+  if (state === 'f' && reason) return { state: 'finished', ...life, finishedAt: at, reason };
   if (state === '' && attempt === '') return undefined;
   throw foreignRecord();
 }

@@ -9,6 +9,7 @@
 export const LIBRARY = `#!lua name=mayfly
 local LIST_BITS = 65536
 local LIFE_BYTES = 128
+local SPACES = '${' '.repeat(128)}'
 
 local function head(key)
   local value = redis.call('GET', key)
@@ -121,7 +122,7 @@ end
 local function life_read(keys)
   local time = redis.call('TIME')
   local line = redis.call('GETRANGE', keys[2], 0, LIFE_BYTES - 1)
-  line = line .. string.rep(' ', LIFE_BYTES - #line)
+  line = string.sub(line .. SPACES, 1, LIFE_BYTES)
   return {redis.call('GET', keys[1]), line, time[1], time[2]}
 end
 

@@ -23,7 +23,8 @@ type Job = { key: NewKey; input: string; resolve(signature: string): void; rejec
 type Thread = { worker: Worker; known: Set<string>; inHand: Map<number, Job[]> };
 type Pool = { threads: Thread[]; waiting: Job[]; isPlanned: boolean; isClosed: boolean; lastId: number };
 
-const BATCH = 32;
+/** Most of one batch: what a core signs in some milliseconds. */
+const BATCH = { RS256: 32, ES256: 64 };
 /** A worker finds its next batch waiting when it is done with one. */
 const MAX_IN_HAND = 2;
 
@@ -89,8 +90,9 @@ function dispatch(pool: Pool): void {
   for (let depth = 0; depth < MAX_IN_HAND; depth++) {
     const open = threads.filter(({ inHand }) => inHand.size === depth);
     open.forEach((thread, index) => {
-      const share = Math.min(BATCH, Math.ceil(waiting.length / (open.length - index)));
-      if (waiting.length >= (depth === 0 ? 1 : BATCH)) send(thread, waiting.splice(0, share), pool);
+      const most = BATCH[waiting[0]?.key.alg ?? 'RS256'];
+      const share = Math.min(most, Math.ceil(waiting.length / (open.length - index)));
+      if (waiting.length >= (depth === 0 ? 1 : most)) send(thread, waiting.splice(0, share), pool);
     });
   }
 }
