@@ -39,7 +39,7 @@ test.for(SIZES)(
     await system.start('build-lifecycle').catch(() => undefined);
     const rebuilt = async () => {
       const lines = (await system.log('build-lifecycle')).split('\n');
-      return lines.findLast((text) => text.includes('"projection rebuilt"'));
+      return lines.findLast((text) => /"projection rebuilt"/.test(text) && !/"events":0\b/.test(text));
     };
     const line = await eventually(rebuilt, 'rebuilt projection', 300_000);
 
