@@ -47,7 +47,7 @@ const FULL_ONLY = [...['backlog', 'clock', 'disk', 'failover', 'frozen', 'publis
 );
 
 /** Those that hold latencies to a limit have the machine to themselves. */
-const MEASURING = ['chaos', 'keys-revoke'].map(fileOf);
+const MEASURING = ['chaos', 'introspect', 'keys-revoke', 'outages'].map(fileOf);
 const isMeasuring = process.env['MAYFLY_TEST_MEASURING'];
 
 /** System tests: each file has systems of its own, four files at a time: they wait more than they work. */
