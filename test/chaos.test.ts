@@ -14,6 +14,8 @@ const RATE = Number(process.env['MAYFLY_TEST_CHAOS_RATE'] ?? (isFull ? 500 : 100
 const SECONDS = Number(process.env['MAYFLY_TEST_CHAOS_SECONDS'] ?? (isFull ? 600 : 20));
 const LEAST_FAULTS = SECONDS >= 600 ? 20 : 3;
 const LEAST_BUILDS_IN_FAULT = RATE / 10;
+/** How long an end may take in steady state, ms. Containers share the cores with the load and with all the ways to them. */
+const MOST_MS = isContainers ? 1000 : 250;
 
 /** A fault of a cluster takes until it is whole again: long enough is left after each for a steady state of two seconds. */
 const SINGLE = { where: 'one NATS and one Redis', open: singleEngine, calmMs: 1000 };
@@ -49,5 +51,5 @@ async function endures(engine: Engine, calmMs: number): Promise<void> {
   const counted = faults.filter((fault) => buildsIn(fault, ledger) >= LEAST_BUILDS_IN_FAULT);
   expect(counted.length).toBeGreaterThanOrEqual(LEAST_FAULTS);
   // Of the hundred ends of a short run the 99th part is one: there it is printed, and the 95th held.
-  expect(shareOf(steady, isFull ? 0.99 : 0.95)).toBeLessThan(250);
+  expect(shareOf(steady, isFull ? 0.99 : 0.95)).toBeLessThan(MOST_MS);
 }
