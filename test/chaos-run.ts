@@ -1,11 +1,11 @@
 import { doFault, type Engine, type Fault, untilTrue } from './chaos-faults.ts';
-import { type LedgerEntry, type Load, startLoad } from './chaos-load.ts';
+import { type LedgerEntry, startLoad } from './chaos-load.ts';
 import { watchEnds } from './chaos-watch.ts';
 import { type Ci, eventually } from './ci.ts';
 import { randomFrom } from './random.ts';
 
-/** How much, for how long, and how long nothing happens between two faults. */
-export type ChaosPlan = { rate: number; seconds: number; calmMs: number };
+/** How much, for how long, how long nothing happens between two faults, and how long it takes to be warm. */
+export type ChaosPlan = { rate: number; seconds: number; calmMs: number; warmMs: number };
 
 /** What came of it. */
 export type Chaos = {
@@ -23,15 +23,20 @@ const STEADY_MS = 3000;
 const LIMITS_MS = { steady: 1000, fault: 5000 };
 
 /** Starts builds at a fixed rate and makes one trouble after another; prints the seed and the figures, and gives what came of it. */
-export async function runChaos(engine: Engine, ci: Ci, { rate, seconds, calmMs }: ChaosPlan): Promise<Chaos> {
+export async function runChaos(engine: Engine, ci: Ci, plan: ChaosPlan): Promise<Chaos> {
+  const { rate, seconds, calmMs, warmMs } = plan;
   const seed = Number(SEED ?? Date.now() % 2 ** 31);
   const random = randomFrom(seed);
   const watch = watchEnds(engine.system);
   await untilTrue(engine.isWhole, 'whole system');
   const load = startLoad({ ci, ratePerSecond: rate, random: randomFrom(seed + 1), onFinish: watch.finished });
   const faults: Fault[] = [];
+  let warmAt = Number.POSITIVE_INFINITY;
   try {
-    await makeTrouble(engine, load, faults, { random, seconds, calmMs });
+    await eventually(() => load.ledger.some(({ token }) => token !== undefined), 'first token');
+    await passes(warmMs);
+    warmAt = performance.now();
+    await makeTrouble(engine, faults, { random, seconds, calmMs });
   } finally {
     console.log(`seed ${seed}: ${faults.map(told).join(', ')}`);
     await load.stop();
@@ -42,7 +47,7 @@ export async function runChaos(engine: Engine, ci: Ci, { rate, seconds, calmMs }
     faults.some(({ from, wholeAt }) => at > from - 1000 && at < wholeAt + LIMITS_MS.fault);
   const sorted = (latencies: typeof watch.latencies) =>
     latencies.map(({ ms }) => ms).sort((one, other) => one - other);
-  const steady = sorted(watch.latencies.filter(({ at }) => !isNearFault(at)));
+  const steady = sorted(watch.latencies.filter(({ at }) => at >= warmAt && !isNearFault(at)));
   const late = watch.late.map(({ id, at, ms }) => ({ id, ms: Math.round(ms), isNearFault: isNearFault(at) }));
   const share = (part: number) => shareOf(steady, part).toFixed(0);
   console.log(
@@ -71,12 +76,10 @@ type Troubles = { random(): number; seconds: number; calmMs: number };
 
 async function makeTrouble(
   engine: Engine,
-  load: Load,
   faults: Fault[],
   { random, seconds, calmMs }: Troubles,
 ): Promise<void> {
   const until = performance.now() + seconds * 1000;
-  await eventually(() => load.ledger.some(({ token }) => token !== undefined), 'first token');
   await passes(STEADY_MS);
   while (performance.now() < until) {
     faults.push(await doFault(engine, random));

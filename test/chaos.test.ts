@@ -42,6 +42,7 @@ async function endures(engine: Engine, calmMs: number): Promise<void> {
     rate: RATE,
     seconds: SECONDS,
     calmMs,
+    warmMs: isContainers ? 5000 : 0,
   });
 
   await nothingIsLost(ledger, streams);
