@@ -7,10 +7,10 @@ import { countResults } from './report.ts';
 function countOf(assertionResults: object[]) {
   const folder = mkdtempSync(join(tmpdir(), 'mayfly-report-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
-  const report = { testResults: [{ name: '/root/test/a.test.ts', message: 'broken', assertionResults }] };
+  const report = { testResults: [{ name: '/project/test/a.test.ts', message: 'broken', assertionResults }] };
   writeFileSync(join(folder, 'a.json'), JSON.stringify(report));
   const said: string[] = [];
-  return { counts: countResults(folder, '/root', (line) => said.push(line)), said };
+  return { counts: countResults(folder, '/project', (line) => said.push(line)), said };
 }
 
 test('a skip is counted and said with its reason', () => {
@@ -31,10 +31,10 @@ test.for(['skipped', 'pending', 'todo'])('%s without a reason is a failure', (st
 });
 
 test('a failure is said in one line with its place, and a file without tests is one', () => {
-  const failureMessages = ['it is not so\n  at /root/test/a.test.ts:7:3'];
+  const failureMessages = ['it is not so\n  at /project/test/a.test.ts:7:3'];
 
   expect(countOf([{ status: 'failed', fullName: 'one', failureMessages }]).said).toEqual([
-    'failed: test/a.test.ts: one: it is not so   at /root/test/a.test.ts:7:3 at /test/a.test.ts:7:3',
+    'failed: test/a.test.ts: one: it is not so   at /project/test/a.test.ts:7:3 at /test/a.test.ts:7:3',
   ]);
   expect(countOf([])).toEqual({
     counts: { passed: 0, failed: 1, skipped: 0 },

@@ -1,7 +1,8 @@
 import { STREAMS } from '@mayfly/contracts/bus';
 import { expect } from 'vitest';
+import { said } from './backlog-watch.ts';
 import type { LedgerEntry } from './chaos-load.ts';
-import { PUBLISHERS, stateAt } from './chaos-watch.ts';
+import { PUBLISHERS } from './chaos-watch.ts';
 import { type Ci, eventually } from './ci.ts';
 import type { Streams } from './operator.ts';
 import type { TestSystem } from './system.ts';
@@ -43,7 +44,7 @@ export async function everyRunningBuildHasAToken(
     const grant = await eventually(() => ci.askGrant(id).catch(() => undefined), `token of ${id}`);
     const token = grant.data.id_tokens['API_TOKEN'] as string;
     for (const at of PUBLISHERS)
-      await eventually(async () => (await stateAt(system, at, token)) === 'active', `yes of ${at}`);
+      await eventually(async () => (await said(system, at, token)) === 'active', `yes of ${at}`);
   };
   for (let from = 0; from < running.length; from += AT_ONCE)
     await Promise.all(running.slice(from, from + AT_ONCE).map(hasToken));
@@ -70,7 +71,7 @@ export async function noFinishedBuildIsActive(ledger: LedgerEntry[], system: Tes
 
 async function knownStateAt(system: TestSystem, at: string, token: string): Promise<string> {
   return await eventually(async () => {
-    const state = await stateAt(system, at, token);
+    const state = await said(system, at, token);
     return state !== 'unknown' && state;
   }, `answer of ${at}`);
 }

@@ -1,5 +1,5 @@
+import { said } from './backlog-watch.ts';
 import type { LedgerEntry } from './chaos-load.ts';
-import { introspect } from './relying-party.ts';
 import type { TestSystem } from './system.ts';
 
 export const PUBLISHERS = ['jwks-publisher', 'jwks-publisher-2'];
@@ -53,25 +53,10 @@ async function lastYes(system: TestSystem, token: string, since: number): Promis
   let open = PUBLISHERS;
   for (;;) {
     const asked = performance.now();
-    const answers = await Promise.all(open.map((name) => stateAt(system, name, token)));
+    const answers = await Promise.all(open.map((name) => said(system, name, token)));
     if (answers.includes('active')) lastActive = asked;
     open = open.filter((_, index) => answers[index] !== 'inactive');
     if (open.length === 0) return lastActive;
     await new Promise((resolve) => setTimeout(resolve, performance.now() - since < 300 ? 10 : 400));
-  }
-}
-
-/** Asks one replica about a token. */
-export async function stateAt(
-  system: TestSystem,
-  at: string,
-  token: string,
-): Promise<'active' | 'inactive' | 'unknown'> {
-  try {
-    const { status, body } = await introspect(system, token, { at });
-    if (status !== 200) return 'unknown';
-    return body['active'] === true ? 'active' : 'inactive';
-  } catch {
-    return 'unknown';
   }
 }
