@@ -43,7 +43,8 @@ test.each([
     const shown = Date.now();
     await eventually(() => issuer.leaks.length > 0);
 
-    expect(Date.now() - shown).toBeLessThan(1_000);
+    // The margin is for a machine that does other things too; the step itself never ends.
+    expect(Date.now() - shown).toBeLessThan(1_000 + 2_000);
     child.kill('SIGTERM');
     await ended;
     expect(issuer.leaks).toEqual([`found in the output, ${form}`]);
