@@ -82,6 +82,45 @@ test('every history of duplicates, shuffles, crashes and replays ends in the sta
   expect(Object.keys(covered)).toEqual(expect.arrayContaining(all));
 });
 
+test('a build is forgotten once its end or its deadline is longer ago than it is remembered, and not before', async () => {
+  await using redis = await testRedis();
+  const client = redis.connect();
+  await markKeeper(client).prepare();
+  const writer = buildWriter(client);
+  const [retentionMs, count] = [3_600_000, 300];
+  const old = NOW - retentionMs - 60_000;
+  const recent = NOW - retentionMs + 60_000;
+  for (let index = 0; index < count; index++) {
+    const start = (id: string, startedAt: number, deadline: number) =>
+      writer.start(
+        { ...runningBuild('acme', `${id}-${index}`, index), started_at: startedAt, deadline },
+        FUTURE,
+        FUTURE,
+      );
+    const finish = (id: string, finishedAt: number) =>
+      writer.finish({ source: 'acme', id: `${id}-${index}`, attempt: 1, reason: 'success', finishedAt });
+    await Promise.all([
+      ...[finish('old', old), finish('recent', recent)],
+      ...[start('overdue', old, old), start('running', old, FUTURE), start('late', old, recent)],
+    ]);
+  }
+
+  const looks: Awaited<ReturnType<typeof writer.forget>>[] = [];
+  do looks.push(await writer.forget(looks.at(-1)?.cursor ?? '0', retentionMs));
+  while (looks.at(-1)?.cursor !== '0');
+
+  const sum = (pick: (look: (typeof looks)[0]) => number) => looks.reduce((all, look) => all + pick(look), 0);
+  expect(sum(({ forgotten }) => forgotten)).toBe(2 * count);
+  expect(sum(({ seen }) => seen)).toBeGreaterThanOrEqual(5 * count);
+  const isLeft = async (name: string) => {
+    const ids = Array.from({ length: count }, (_, index) => `${name}-${index}`);
+    const found = await Promise.all(ids.map((id) => writer.find({ source: 'acme', id })));
+    return found.filter((one) => one !== undefined).length;
+  };
+  for (const name of ['recent', 'running', 'late']) expect(await isLeft(name)).toBe(count);
+  for (const name of ['old', 'overdue']) expect(await isLeft(name)).toBe(0);
+});
+
 /** Delivers a history to the code under test, in its order, then every event once more; compares with the model. */
 async function follow(
   { stream, deliveries, isRebuilt }: History,
@@ -143,16 +182,12 @@ async function outcomeOf(admitted: Admitted, recorder: Parameters<typeof record>
 function toAdmitted({ kind, build, attempt, content }: StreamEvent, source: string, seq: number): Admitted {
   const id = `b${build}`;
   if (kind === 'finish') return { kind, source, id, attempt, reason: 'success', finishedAt: NOW };
-  const facts = {
-    source,
-    build: { id, ref: `r${content}` },
-    attempt,
-    seq,
-    digest: `d${content}`,
-    started_at: NOW,
-    deadline: FUTURE,
-  };
-  return { kind, build: facts };
+  const facts = { build: { id, ref: `r${content}` }, attempt, digest: `d${content}` };
+  return { kind, build: { ...runningBuild(source, id, seq), ...facts } };
+}
+
+function runningBuild(source: string, id: string, seq: number) {
+  return { source, build: { id }, attempt: 1, seq, digest: 'd', started_at: NOW, deadline: FUTURE };
 }
 
 /** What a build is, as a function of the set of events that are stored about it: nothing of their order but their places. */
@@ -179,9 +214,10 @@ async function compare(source: string, log: Admitted[], client: Redis): Promise<
     const actual = text === null ? undefined : shape(readRecord(source, text));
     expect(actual).toEqual(expected);
     // Whoever introspects cannot tell by the time which of these it was: it is one read of as many bytes.
-    const reply = (await client.fcall_ro('life_read', 2, MARK_KEY, buildKey(source, id))) as string[];
-    expect(reply[1]).toHaveLength(128);
-    const life = readLife(reply[1] as string);
+    const reply = await client.fcall_ro('lives_read', 2, MARK_KEY, buildKey(source, id));
+    const [, line = ''] = (reply as [string, string, string[]])[2];
+    expect(line).toHaveLength(128);
+    const life = readLife(line);
     expect([life?.state, life?.attempt]).toEqual([expected?.state, expected?.attempt]);
     if (expected?.seq !== undefined) running.add(expected.seq % STATUS_LIST_BITS);
   }

@@ -20,6 +20,11 @@ afterAll(async () => {
   await system[Symbol.asyncDispose]();
 });
 
+const asBuildLifecycle = () =>
+  new Redis(Number(new URL(system.redisUrl).port), '127.0.0.1', {
+    username: 'build-lifecycle',
+    password: system.secret('redis-build-lifecycle'),
+  });
 const tokenOf = async (id: string) => (await ci.heard(id)).data.id_tokens['API_TOKEN'] as string;
 
 test('a build whose finish comes before its start gets no token', async () => {
@@ -66,10 +71,7 @@ test('a start that was recorded, but whose announcement was lost, is announced w
   await system.kill('build-lifecycle');
   const event = startedEvent('acme', { id: 'unannounced' });
   const { seq } = await ci.publish('ci.acme.build.started', JSON.stringify(event));
-  const redis = new Redis(Number(new URL(system.redisUrl).port), '127.0.0.1', {
-    username: 'build-lifecycle',
-    password: system.secret('redis-build-lifecycle'),
-  });
+  const redis = asBuildLifecycle();
   const now = Date.now();
   const build = {
     source: 'acme',
@@ -146,4 +148,23 @@ test('the end of the attempt that a higher one replaced is announced again, shou
     const told = message?.json<{ data: { id: string; attempt: number; reason: string } }>().data;
     return told?.id === data.id && told.attempt === 1 && told.reason === 'superseded';
   }, 'announcement');
+});
+
+test('builds that ended longer ago than they are remembered go, and others stay', async () => {
+  const redis = asBuildLifecycle();
+  const writer = buildWriter(redis);
+  const finish = (id: string, finishedAt: number) =>
+    writer.finish({ source: 'acme', id, attempt: 1, reason: 'success', finishedAt });
+  const now = Date.now();
+  await finish('kept', now - 60_000);
+  await Promise.all(
+    Array.from({ length: 2000 }, (_, index) => finish(`old-${index}`, now - 400 * 86_400_000)),
+  );
+
+  const left = async () => (await Promise.all([0, 999, 1999].map((index) => oneOf(`old-${index}`)))).flat();
+  const oneOf = async (id: string) => (await writer.find({ source: 'acme', id })) ?? [];
+  await eventually(async () => (await left()).length === 0, 'end of what is old');
+
+  expect(await writer.find({ source: 'acme', id: 'kept' })).toMatchObject({ state: 'finished' });
+  redis.disconnect();
 });

@@ -214,7 +214,7 @@ test.for(['build-lifecycle', 'issuer', 'jwks-publisher'])(
     for (const command of DANGEROUS) expect([command, await may(command)]).toEqual([command, false]);
     for (const command of WRITES)
       expect([command, await may(command)]).toEqual([command, user === 'build-lifecycle']);
-    expect(await may(['FCALL_RO', 'build_read', '2', 'mark', 'build:{acme/1}'])).toBe(true);
+    expect(await may(['FCALL_RO', 'builds_read', '2', 'mark', 'build:{acme/1}'])).toBe(true);
     redis.disconnect();
   },
 );

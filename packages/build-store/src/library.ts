@@ -42,11 +42,12 @@ local function clear_bit(lists, seq)
   if redis.call('EXISTS', list) == 1 then redis.call('SETBIT', list, bit, 0) end
 end
 
--- args: attempt, seq, started, deadline, digest, facts, expires, how long until the first check (ms), member
+-- args: attempt, seq, started, deadline, digest, facts, until when its status list is kept (ms), how long until the first
+-- check (ms), member
 local function set_running(keys, args, old, old_seq)
   local facts = replaced(old, old_seq) .. '\\n' .. args[6]
   local value = table.concat({'r', args[1], args[2], args[3], args[4], args[5]}, ' ') .. facts
-  redis.call('SET', keys[1], value, 'PXAT', args[7])
+  redis.call('SET', keys[1], value)
   local list, bit = bit_of(keys[3], tonumber(args[2]))
   redis.call('SETBIT', list, bit, 1)
   if redis.call('PEXPIREAT', list, args[7], 'NX') == 0 then redis.call('PEXPIREAT', list, args[7], 'GT') end
@@ -73,7 +74,7 @@ local function build_start(keys, args)
   if state == 'f' then
     if seq == 0 or asked_seq < seq then
       local text = string.gsub(value, '^f (%d+) %d+', 'f %1 ' .. args[2])
-      redis.call('SET', keys[1], text, 'KEEPTTL')
+      redis.call('SET', keys[1], text)
     end
     return {'finished', 0, 0}
   end
@@ -88,7 +89,7 @@ local function build_start(keys, args)
   return {'conflict-first', 0, 0}
 end
 
--- KEYS: build, checks, beginning of the names of the status lists. ARGS: attempt, finished, reason, expires, member.
+-- KEYS: build, checks, beginning of the names of the status lists. ARGS: attempt, finished, reason, member.
 -- Gives the outcome, seq of the start (0: not seen), and the running life of a lower attempt that this end replaced.
 local function build_finish(keys, args)
   local state, attempt, seq, _, _, old, old_seq = head(keys[1])
@@ -97,7 +98,7 @@ local function build_finish(keys, args)
   if state == 'f' and asked == attempt then return {'repeated', seq, old, old_seq} end
   if state == 'r' then
     clear_bit(keys[3], seq)
-    redis.call('ZREM', keys[2], args[5])
+    redis.call('ZREM', keys[2], args[4])
   end
   local own = 0
   if state and asked == attempt then
@@ -108,22 +109,27 @@ local function build_finish(keys, args)
   end
   local life = 'f ' .. args[1] .. ' ' .. string.format('%d', own)
   local value = table.concat({life, args[2], args[3]}, ' ') .. replaced(old, old_seq)
-  redis.call('SET', keys[1], value, 'PXAT', args[4])
+  redis.call('SET', keys[1], value)
   return {'finished', own, old, old_seq}
 end
 
--- KEYS: mark, build. Gives the mark, the build and the server's time, as of one moment.
-local function build_read(keys)
+-- KEYS: mark, builds. Gives the server's time, and the mark and the builds, as of one moment.
+local function builds_read(keys)
   local time = redis.call('TIME')
-  return {redis.call('GET', keys[1]), redis.call('GET', keys[2]), time[1], time[2]}
+  local values = {}
+  for index = 1, #keys do values[index] = redis.call('GET', keys[index]) end
+  return {time[1], time[2], values}
 end
 
--- KEYS: mark, build. The same of the life of a build, without its facts: always as many bytes, whether it runs or not.
-local function life_read(keys)
+-- KEYS: mark, builds. The same of the lives of builds, without their facts: of each as many bytes, whether it runs or not.
+local function lives_read(keys)
   local time = redis.call('TIME')
-  local line = redis.call('GETRANGE', keys[2], 0, LIFE_BYTES - 1)
-  line = string.sub(line .. SPACES, 1, LIFE_BYTES)
-  return {redis.call('GET', keys[1]), line, time[1], time[2]}
+  local values = {redis.call('GET', keys[1])}
+  for index = 2, #keys do
+    local line = redis.call('GETRANGE', keys[index], 0, LIFE_BYTES - 1)
+    values[index] = string.sub(line .. SPACES, 1, LIFE_BYTES)
+  end
+  return {time[1], time[2], values}
 end
 
 -- KEYS: mark, rebuilding. ARGS: owner, stream, run id, and the rest of the mark. Writes the mark: over one of the same
@@ -165,12 +171,28 @@ local function builds_beat(keys, args)
   return beaten
 end
 
+-- KEYS: builds. ARGS: how long a build is remembered after its end or its deadline (ms). Forgets those that are older;
+-- gives how many. A time to live of each key would take a fifth of the memory of a build.
+local function builds_forget(keys, args)
+  local before = now() - tonumber(args[1])
+  local forgotten = 0
+  for _, key in ipairs(keys) do
+    local value = redis.call('GETRANGE', key, 0, 80)
+    local at = string.match(value, '^f %d+ %d+ (%w+)') or string.match(value, '^r %d+ %d+ %w+ (%w+)')
+    if at and tonumber(at, 36) < before then
+      redis.call('UNLINK', key)
+      forgotten = forgotten + 1
+    end
+  end
+  return forgotten
+end
+
 redis.register_function('build_start', build_start)
 redis.register_function('build_finish', build_finish)
-redis.register_function{function_name='build_read', callback=build_read, flags={'no-writes'}}
-redis.register_function{function_name='life_read', callback=life_read, flags={'no-writes'}}
-redis.register_function{function_name='status_read', callback=build_read, flags={'no-writes'}}
+redis.register_function{function_name='builds_read', callback=builds_read, flags={'no-writes'}}
+redis.register_function{function_name='lives_read', callback=lives_read, flags={'no-writes'}}
 redis.register_function('mark_write', mark_write)
 redis.register_function('checks_due', checks_due)
 redis.register_function('builds_beat', builds_beat)
+redis.register_function('builds_forget', builds_forget)
 `;

@@ -16,7 +16,7 @@ export type LifeReader = {
 
 /** Takes a connection to Redis; gives the reader of lives over it. */
 export function lifeReader(link: Link): LifeReader {
-  const read = provenRead(link, 'life_read');
+  const read = provenRead(link, 'lives_read');
   return {
     async find({ source, id }) {
       const { value, now, mark } = await read(buildKey(source, id));

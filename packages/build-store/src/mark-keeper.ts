@@ -38,8 +38,8 @@ export function markKeeper(redis: Redis): MarkKeeper {
       await guarded(redis.function('LOAD', 'REPLACE', LIBRARY));
     },
     async readMark() {
-      const reply = await guarded(redis.fcall_ro('build_read', 2, MARK_KEY, MARK_KEY));
-      const [text, , seconds, micros] = reply as [string | null, string | null, string, string];
+      const reply = await guarded(redis.fcall_ro('builds_read', 1, MARK_KEY));
+      const [seconds, micros, [text = null]] = reply as [string, string, (string | null)[]];
       return { mark: readMark(text), now: Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) };
     },
     async writeMark(owner, mark) {

@@ -11,23 +11,51 @@ export type Link = { redis: Redis; runId(): string | undefined };
 /** What is under a key at one moment, by Redis's clock (ms), and the mark of that moment. */
 export type Proven = { value: string | null; now: number; mark: Mark };
 
-type Reply = [string | null, string | null, string, string];
+/** Seconds and microseconds of Redis's clock, then the mark and what was asked for. */
+type Reply = [string, string, (string | null)[]];
+
+type Waiting = { key: string; resolve(proven: Proven): void; reject(error: unknown): void };
+
+/** Most keys of one question: what Redis answers in a fraction of a millisecond. */
+const MAX_BATCH = 128;
 
 /**
  * Takes a connection and the function of Redis that reads; gives the reader of a key. It throws `temporarily_unavailable`
- * unless the projection was proven fresh, for this Redis process, within the last two seconds.
+ * unless the projection was proven fresh, for this Redis process, within the last two seconds. What is asked for in one
+ * turn of the event loop is read together, in one step with one proof, after all of it was asked.
  */
-export function provenRead({ redis, runId }: Link, name: 'build_read' | 'life_read') {
-  return async (key: string): Promise<Proven> => {
-    const [markText, value, seconds, micros] = await ask(redis, name, key);
+export function provenRead(link: Link, name: 'builds_read' | 'lives_read') {
+  let waiting: Waiting[] = [];
+  const flush = () => {
+    const all = waiting;
+    waiting = [];
+    for (let from = 0; from < all.length; from += MAX_BATCH) {
+      void readBatch(link, name, all.slice(from, from + MAX_BATCH));
+    }
+  };
+  return (key: string): Promise<Proven> =>
+    new Promise((resolve, reject) => {
+      if (waiting.length === 0) setImmediate(flush);
+      waiting.push({ key, resolve, reject });
+    });
+}
+
+async function readBatch({ redis, runId }: Link, name: string, batch: Waiting[]): Promise<void> {
+  try {
+    const keys = [MARK_KEY, ...batch.map(({ key }) => key)];
+    const [seconds, micros, [markText = null, ...values]] = await ask(redis, name, keys);
     const now = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
     const mark = readMark(markText);
     const process = runId();
     if (!mark || !process || mark.runId !== process || !isRecent(mark.at, now)) {
       throw new ServiceError('temporarily_unavailable', 'the state of builds is not known just now');
     }
-    return { value, now, mark };
-  };
+    batch.forEach(({ resolve }, index) => {
+      resolve({ value: values[index] ?? null, now, mark });
+    });
+  } catch (error) {
+    for (const { reject } of batch) reject(error);
+  }
 }
 
 /** Says whether `at` is recent enough to be believed `now`; what is of the future is of before the clock was set back. */
@@ -35,9 +63,9 @@ export function isRecent(at: number, now: number): boolean {
   return Math.abs(now - at) <= FRESH_MS;
 }
 
-async function ask(redis: Redis, name: string, key: string): Promise<Reply> {
+async function ask(redis: Redis, name: string, keys: string[]): Promise<Reply> {
   try {
-    return (await redis.fcall_ro(name, 2, MARK_KEY, key)) as Reply;
+    return (await redis.fcall_ro(name, keys.length, ...keys)) as Reply;
   } catch (cause) {
     throw new ServiceError('temporarily_unavailable', 'the state of builds cannot be read', { cause });
   }

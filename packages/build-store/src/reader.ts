@@ -22,7 +22,7 @@ const KNOWN_RECORDS = 4000;
 
 /** Takes a connection to Redis; gives the reader of builds over it. What it gives must not be changed. */
 export function buildReader(link: Link): BuildReader {
-  const read = provenRead(link, 'build_read');
+  const read = provenRead(link, 'builds_read');
   const known = recent<{ text: string; record: BuildRecord }>(KNOWN_RECORDS);
   const readAgain = (key: string, source: string, text: string): BuildRecord => {
     const last = known.get(key);

@@ -26,14 +26,13 @@ export type FinishOutcome = 'finished' | 'repeated' | 'superseded';
 /** The life of a lower attempt that this one replaced, now or when it was first told: so that a repeat tells it again. */
 export type Replaced = { attempt: number; seq: number } | undefined;
 
-/** An end to record: of which life, when JetStream stored it (ms), why, and until when it is remembered (ms). */
+/** An end to record: of which life, when JetStream stored it (ms), and why. */
 export type Finish = {
   source: string;
   id: string;
   attempt: number;
   finishedAt: number;
   reason: string;
-  expiresAt: number;
 };
 
 /** A build, by its source and id. */
@@ -41,10 +40,10 @@ export type BuildName = { source: string; id: string };
 
 /** The one writer of builds. */
 export type BuildWriter = {
-  /** Records a start: until when it is remembered, and how long until somebody has to look whether it should end (ms). */
+  /** Records a start: until when its status list is kept, and how long until somebody has to look whether it should end (ms). */
   start(
     build: AdmittedBuild,
-    expiresAt: number,
+    listUntil: number,
     checkAfterMs: number,
   ): Promise<{ outcome: StartOutcome; replaced: Replaced }>;
   finish(finish: Finish): Promise<{ outcome: FinishOutcome; seq: number; replaced: Replaced }>;
@@ -55,9 +54,17 @@ export type BuildWriter = {
   due(limit: number, holdMs: number): Promise<{ builds: BuildName[]; now: number }>;
   /** Puts off the next look at those of these builds that run; gives how many do. */
   beat(builds: BuildName[], nextMs: number): Promise<number>;
+  /**
+   * Looks at some builds, from where `cursor` points (`0` at first), and forgets those whose end or deadline is longer ago than
+   * `retentionMs`; gives how many it saw and forgot, and where to go on: `0` after the last.
+   */
+  forget(cursor: string, retentionMs: number): Promise<{ cursor: string; seen: number; forgotten: number }>;
   /** Gives the current life of a build, undefined where there is none. */
   find(build: BuildName): Promise<BuildRecord | undefined>;
 };
+
+/** How many keys one look goes through: what Redis does in less than a millisecond. */
+const AT_A_LOOK = 200;
 
 /** Takes a connection to Redis; gives the writer of builds over it. Throws `temporarily_unavailable` where Redis fails. */
 export function buildWriter(redis: Redis): BuildWriter {
@@ -66,11 +73,11 @@ export function buildWriter(redis: Redis): BuildWriter {
     return (await guarded(redis.fcall(name, keys.length, ...keys, ...args, checkMember(source, id)))) as T;
   };
   return {
-    async start(build, expiresAt, checkAfterMs) {
+    async start(build, listUntil, checkAfterMs) {
       const { source, attempt, seq, started_at, deadline, digest } = build;
       const facts = writeFacts(build);
       const times = [writeTime(started_at), writeTime(deadline)] as const;
-      const args = [attempt, seq, ...times, digest, facts, expiresAt, checkAfterMs];
+      const args = [attempt, seq, ...times, digest, facts, listUntil, checkAfterMs];
       const reply = await onBuild<[StartOutcome, number, number]>(
         'build_start',
         source,
@@ -81,8 +88,8 @@ export function buildWriter(redis: Redis): BuildWriter {
       const replaced = oldAttempt > 0 ? { attempt: oldAttempt, seq: oldSeq } : undefined;
       return { outcome, replaced };
     },
-    async finish({ source, id, attempt, finishedAt, reason, expiresAt }) {
-      const args = [attempt, writeTime(finishedAt), writeReason(reason), expiresAt];
+    async finish({ source, id, attempt, finishedAt, reason }) {
+      const args = [attempt, writeTime(finishedAt), writeReason(reason)];
       const reply = await onBuild<[FinishOutcome, number, number, number]>(
         'build_finish',
         source,
@@ -103,6 +110,12 @@ export function buildWriter(redis: Redis): BuildWriter {
       const keys = [CHECKS_KEY, ...builds.map(({ source, id }) => buildKey(source, id))];
       const members = builds.map(({ source, id }) => checkMember(source, id));
       return (await guarded(redis.fcall('builds_beat', keys.length, ...keys, nextMs, ...members))) as number;
+    },
+    async forget(cursor, retentionMs) {
+      const [next, keys] = await guarded(redis.scan(cursor, 'MATCH', 'build:*', 'COUNT', AT_A_LOOK));
+      if (keys.length === 0) return { cursor: next, seen: 0, forgotten: 0 };
+      const forgotten = await guarded(redis.fcall('builds_forget', keys.length, ...keys, retentionMs));
+      return { cursor: next, seen: keys.length, forgotten: forgotten as number };
     },
     async find({ source, id }) {
       const text = await guarded(redis.get(buildKey(source, id)));

@@ -18,6 +18,7 @@ import { answerCommands } from './commands.ts';
 import { Config } from './config.ts';
 import { deadLetters } from './dead-letters.ts';
 import { listenToBuilds } from './events.ts';
+import { forgetBuilds } from './forget.ts';
 import { keepFresh } from './freshness.ts';
 import { heartbeatIntervals } from './heartbeat-policy.ts';
 import { eventRoutes } from './http.ts';
@@ -71,7 +72,9 @@ await run(
     const announce = announcer(bus.js);
     const canHear = () => bus.isConnected() && runId() !== undefined && freshness.isFresh();
     const { listenedMs } = listening(canHear, () => performance.now(), resources);
-    sweepBuilds({ ...recording, announce, listenedMs, isFresh: freshness.isFresh, now }, resources, log);
+    const { isPrepared, isFresh } = freshness;
+    sweepBuilds({ ...recording, announce, listenedMs, isFresh, now }, resources, log);
+    forgetBuilds({ ...recording, isFresh }, resources, log);
     answerCommands(
       {
         ...recording,
@@ -85,7 +88,6 @@ await run(
       log,
     );
     const recorder = { ...recording, announce, now };
-    const { isPrepared } = freshness;
     await listenToBuilds({ bus, policy, recorder, isPrepared, endsWaiting, counter }, resources, log);
 
     const http = createHttp(log, { tls });

@@ -77,17 +77,9 @@ async function recordFinish(
   end: Extract<Admitted, { kind: 'finish' }>,
   recorder: Recorder,
 ): Promise<Outcome> {
-  const { writer, announce, retentionMs, now } = recorder;
+  const { writer, announce, now } = recorder;
   const { source, id, attempt, reason, finishedAt } = end;
-  const expiresAt = finishedAt + retentionMs;
-  const { outcome, seq, replaced } = await writer.finish({
-    source,
-    id,
-    attempt,
-    reason,
-    finishedAt,
-    expiresAt,
-  });
+  const { outcome, seq, replaced } = await writer.finish({ source, id, attempt, reason, finishedAt });
   if (replaced) await announceReplaced(source, id, replaced, recorder);
   if (outcome !== 'superseded') {
     await announce.finished(source, {

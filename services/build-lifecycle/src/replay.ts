@@ -118,8 +118,7 @@ async function apply(message: JsMsg, target: Target): Promise<void> {
   try {
     const admitted = admit(storedEvent(message), target.policy);
     if (admitted.kind === 'start') await recordRunning(admitted.build, target);
-    else if (admitted.kind === 'finish')
-      await target.writer.finish({ ...admitted, expiresAt: admitted.finishedAt + target.retentionMs });
+    else if (admitted.kind === 'finish') await target.writer.finish(admitted);
   } catch (error) {
     // What is refused for good was dead-lettered when it was first read.
     if (isRedelivered(error)) throw error;

@@ -1,5 +1,6 @@
 import type { BuildName, BuildWriter } from '@mayfly/build-store/writer';
 import type { Logger } from 'pino';
+import { every } from './every.ts';
 import { type Announcer, endOf } from './record.ts';
 
 type Sweep = {
@@ -21,21 +22,10 @@ const HOLD_MS = 5000;
 
 /** Ends builds at their deadline, and those whose heartbeats stopped, until the process stops. Each is ended once. */
 export function sweepBuilds(sweep: Sweep, resources: AsyncDisposableStack, log: Logger): void {
-  let sweeping = Promise.resolve();
-  let isBusy = false;
-  const timer = setInterval(() => {
-    if (isBusy || !sweep.isFresh()) return;
-    isBusy = true;
-    sweeping = sweepOnce(sweep, log)
-      .catch((error: unknown) => log.warn({ err: error }, 'sweep failed'))
-      .finally(() => {
-        isBusy = false;
-      });
-  }, EVERY_MS);
-  resources.defer(async () => {
-    clearInterval(timer);
-    await sweeping;
-  });
+  const act = async () => {
+    if (sweep.isFresh()) await sweepOnce(sweep, log);
+  };
+  every(EVERY_MS, act, resources, (error) => log.warn({ err: error }, 'sweep failed'));
 }
 
 async function sweepOnce(sweep: Sweep, log: Logger): Promise<void> {

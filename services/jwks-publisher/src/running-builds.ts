@@ -25,7 +25,7 @@ export type RunningBuildsReader = {
 export function runningBuildsReader({ redis, runId }: RedisLink): RunningBuildsReader {
   return {
     async read(source, list) {
-      const [markText, bits, seconds, micros] = await ask(redis, `${statusListPrefix(source)}${list}`);
+      const [seconds, micros, [markText, bits]] = await ask(redis, `${statusListPrefix(source)}${list}`);
       const mark = readMark(markText?.toString() ?? null);
       const now = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
       const freshForMs = mark && isRecent(mark.at, now) ? mark.at + FRESH_MS - now : -1;
@@ -44,14 +44,17 @@ export function runningBuildsReader({ redis, runId }: RedisLink): RunningBuildsR
   };
 }
 
+/** Seconds and microseconds of Redis's clock, the mark and the bitmap. */
+type Reply = [Buffer, Buffer, (Buffer | null)[]];
+
 /** What ioredis has and its types lack; its `callBuffer` loses the command's name when it pipelines. */
 type BinaryRedis = {
-  fcall_roBuffer(name: string, keyCount: number, ...keys: string[]): Promise<(Buffer | null)[]>;
+  fcall_roBuffer(name: string, keyCount: number, ...keys: string[]): Promise<Reply>;
 };
 
-async function ask(redis: RedisLink['redis'], key: string): Promise<(Buffer | null | undefined)[]> {
+async function ask(redis: RedisLink['redis'], key: string): Promise<Reply> {
   try {
-    return await (redis as unknown as BinaryRedis).fcall_roBuffer('status_read', 2, MARK_KEY, key);
+    return await (redis as unknown as BinaryRedis).fcall_roBuffer('builds_read', 2, MARK_KEY, key);
   } catch (cause) {
     throw new ServiceError('temporarily_unavailable', 'the state of builds cannot be read', { cause });
   }

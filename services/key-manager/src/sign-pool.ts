@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import type { NewKey } from './keyring.ts';
+import { type ThreadKeys, threadKeys } from './sign-input.ts';
 
 /** What a worker is told: keys to learn and to forget, and inputs to sign, each with the key of its kid. */
 export type ToWorker = {
@@ -11,7 +12,10 @@ export type ToWorker = {
 };
 type FromWorker = { id: number; signatures: (string | null)[] };
 
-/** Signs on worker threads, in batches where there is enough to sign; what comes alone goes at once. */
+/**
+ * Signs on worker threads, in batches where there is enough to sign; what comes alone goes at once. A few signatures that
+ * are quick are made on the calling thread: the way to another one and back takes longer.
+ */
 export type SignPool = {
   /** Gives the signature of `input` as base64url. */
   sign(key: NewKey, input: string): Promise<string>;
@@ -21,16 +25,31 @@ export type SignPool = {
 
 type Job = { key: NewKey; input: string; resolve(signature: string): void; reject(error: unknown): void };
 type Thread = { worker: Worker; known: Set<string>; inHand: Map<number, Job[]> };
-type Pool = { threads: Thread[]; waiting: Job[]; isPlanned: boolean; isClosed: boolean; lastId: number };
+type Pool = {
+  threads: Thread[];
+  /** Of the calling thread. */
+  ownKeys: ThreadKeys;
+  waiting: Job[];
+  isPlanned: boolean;
+  isClosed: boolean;
+  lastId: number;
+};
 
 /** Most of one batch: what a core signs in some milliseconds. */
 const BATCH = { RS256: 32, ES256: 64 };
 /** A worker finds its next batch waiting when it is done with one. */
 const MAX_IN_HAND = 2;
+/** Most that the calling thread signs at once, of what takes it some 15 µs each. */
+const FEW = 16;
 
 /** Starts `size` worker threads. */
 export function signPool(size = 2): SignPool {
-  const pool: Pool = { threads: [], waiting: [], isPlanned: false, isClosed: false, lastId: 0 };
+  const pool: Pool = {
+    threads: [],
+    ownKeys: threadKeys(),
+    waiting: [],
+    ...{ isPlanned: false, isClosed: false, lastId: 0 },
+  };
   for (let i = 0; i < size; i++) start(pool);
   return {
     sign: (key, input) =>
@@ -41,6 +60,7 @@ export function signPool(size = 2): SignPool {
         queueMicrotask(() => dispatch(pool));
       }),
     keepOnly(kids) {
+      pool.ownKeys.forget(pool.ownKeys.kids().filter((kid) => !kids.has(kid)));
       for (const { worker, known } of pool.threads) {
         const forget = [...known].filter((kid) => !kids.has(kid));
         for (const kid of forget) known.delete(kid);
@@ -87,6 +107,9 @@ function end(thread: Thread, pool: Pool, error: unknown): void {
 function dispatch(pool: Pool): void {
   const { threads, waiting } = pool;
   pool.isPlanned = false;
+  if (waiting.length <= FEW && waiting.every(({ key }) => key.alg === 'ES256')) {
+    for (const job of waiting.splice(0)) signHere(job, pool);
+  }
   for (let depth = 0; depth < MAX_IN_HAND; depth++) {
     const open = threads.filter(({ inHand }) => inHand.size === depth);
     open.forEach((thread, index) => {
@@ -94,6 +117,15 @@ function dispatch(pool: Pool): void {
       const share = Math.min(most, Math.ceil(waiting.length / (open.length - index)));
       if (waiting.length >= (depth === 0 ? 1 : most)) send(thread, waiting.splice(0, share), pool);
     });
+  }
+}
+
+function signHere({ key, input, resolve, reject }: Job, { ownKeys }: Pool): void {
+  try {
+    ownKeys.learn(key);
+    resolve(ownKeys.sign(key.kid, input) as string);
+  } catch (error) {
+    reject(error);
   }
 }
 
