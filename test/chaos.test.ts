@@ -17,23 +17,26 @@ const LEAST_BUILDS_IN_FAULT = RATE / 10;
 /** How long an end may take in steady state, ms. Containers share the cores with the load and with all the ways to them. */
 const MOST_MS = isContainers ? 1000 : 250;
 
-/** A fault of a cluster takes until it is whole again: long enough is left after each for a steady state of two seconds. */
-const SINGLE = { where: 'one NATS and one Redis', open: singleEngine, calmMs: 1000 };
+/** In a full run long enough is left after each fault for a steady state of two seconds. */
+const CALM_MS = isFull ? 8000 : 1000;
+/** How long the load is on before it is steady: in a short run from its first token on, at its low rate. */
+const WARM_MS = isFull || isContainers ? 5000 : 0;
+const SINGLE = { where: 'one NATS and one Redis', open: singleEngine };
 const CLUSTER = {
   where: 'three NATS servers with R3 streams and a Redis that fails over',
-  ...{ open: clusterEngine, calmMs: 8000 },
+  open: clusterEngine,
 };
 
-for (const { where, open, calmMs } of isFull && !isContainers ? [SINGLE, CLUSTER] : [SINGLE]) {
+for (const { where, open } of isFull && !isContainers ? [SINGLE, CLUSTER] : [SINGLE]) {
   test(`on ${where}, under load, with parts killed, paused and cut off, nothing acknowledged is lost and nothing finished stays active`, {
     timeout: (SECONDS + 300) * 1000,
   }, async () => {
     await using stack = new AsyncDisposableStack();
-    await endures(await open(stack), calmMs);
+    await endures(await open(stack));
   });
 }
 
-async function endures(engine: Engine, calmMs: number): Promise<void> {
+async function endures(engine: Engine): Promise<void> {
   const { system } = engine;
   await using ci = await connectCi(system);
   await using streams = await openStreams(system);
@@ -41,8 +44,8 @@ async function endures(engine: Engine, calmMs: number): Promise<void> {
   const { ledger, faults, steady, tooLate } = await runChaos(engine, ci, {
     rate: RATE,
     seconds: SECONDS,
-    calmMs,
-    warmMs: isContainers ? 5000 : 0,
+    calmMs: CALM_MS,
+    warmMs: WARM_MS,
   });
 
   await nothingIsLost(ledger, streams);

@@ -6,7 +6,7 @@ import { rawSignatures } from './openssl.ts';
 import type { Plan } from './plan.ts';
 import { type Program, startProgram } from './program.ts';
 import type { BuildsJob, BuildsResult } from './program-builds.ts';
-import { alternate } from './rounds.ts';
+import { alternate, warmUp } from './rounds.ts';
 
 type Bench = { plan: Plan; ours: BenchSystem; floor: BareLoop; load: Program };
 
@@ -59,7 +59,7 @@ async function capacity(alg: Algorithm, { plan, ours, floor, load }: Bench): Pro
   const mine = () => measure(job.login, ours.cpuSeconds);
   const floorCpu = () => floor.cpuSeconds() + ours.cpuSecondsOf('redis');
   const theirs = () => measure({ servers: [floor.natsUrl] }, floorCpu);
-  for (const warmUp of [mine, theirs, mine, theirs]) await warmUp();
+  await warmUp(mine, theirs);
   const got = await alternate(
     plan.rounds,
     async () => ({ ...(await mine()), rawMicros: 1e6 / rawSignatures(alg) }),

@@ -13,7 +13,7 @@ import { requestText } from './http-pool.ts';
 import { rawSignatures } from './openssl.ts';
 import { type Peer, startPeer } from './peer.ts';
 import type { Plan } from './plan.ts';
-import { alternate } from './rounds.ts';
+import { alternate, warmUp } from './rounds.ts';
 
 type Bench = { plan: Plan; ours: BenchSystem; peer: Peer; load: HttpLoad };
 type Round = { perSecond: number; cpuMicros: number };
@@ -78,7 +78,7 @@ async function capacity(
   const mine = () => measure(ours.port('issuer'), requests, ours.cpuSeconds);
   const peerCpu = () => cpuSeconds([peer.pid]) + ours.cpuSecondsOf('redis');
   const theirs = () => measure(peer.port, [peer.tokenRequest(alg)], peerCpu);
-  for (const warmUp of [mine, theirs, mine, theirs]) await warmUp();
+  await warmUp(mine, theirs);
   const got = await alternate(
     rounds,
     async () => ({ ...(await mine()), rawMicros: 1e6 / rawSignatures(alg) }),

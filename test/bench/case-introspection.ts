@@ -14,7 +14,7 @@ import { httpPool } from './http-pool.ts';
 import { introspectionRequest } from './introspection-requests.ts';
 import { type Peer, startPeer } from './peer.ts';
 import type { Plan } from './plan.ts';
-import { alternate } from './rounds.ts';
+import { alternate, warmUp } from './rounds.ts';
 
 const CONNECTIONS = 64;
 const TOKENS = 500;
@@ -60,7 +60,7 @@ async function compare(
   const mine = () => measure(ours.port('jwks-publisher'), mineRequests, ours.cpuSeconds);
   const peerCpu = () => cpuSeconds([peer.pid]) + ours.cpuSecondsOf('redis');
   const theirs = () => measure(peer.port, theirRequests, peerCpu);
-  for (const warmUp of [mine, theirs, mine, theirs]) await warmUp();
+  await warmUp(mine, theirs);
   const got = await alternate(rounds, mine, theirs);
   const first = await firstQuestions(alg, ours, peer);
   const pairs = (pick: (round: { perSecond: number; cpuMicros: number }) => number) =>

@@ -1,3 +1,14 @@
+/** So often, for what is hot is compiled only after some seconds, on both sides. */
+const WARM_UPS = 4;
+
+/** Has both sides work in turn, until they are as quick as they get. */
+export async function warmUp(ours: () => Promise<unknown>, theirs: () => Promise<unknown>): Promise<void> {
+  for (let times = 0; times < WARM_UPS; times++) {
+    await ours();
+    await theirs();
+  }
+}
+
 /** Measures two sides in turn, in alternating order, round by round. */
 export async function alternate<A, B>(
   rounds: number,
