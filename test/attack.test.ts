@@ -14,9 +14,10 @@ import { introspect, requestToken } from './relying-party.ts';
 import { type TestSystem, testSystem } from './system.ts';
 
 const COUNT = process.env['MAYFLY_TEST_FULL'] ? 1_000_000 : 10_000;
+/** The token that is changed has to be good until the last of its changes was shown. */
 const POLICY = `
 sources:
-  acme: { audiences: [${API}, sts.amazonaws.com], algorithms: { ${API}: ES256 }, build_timeout: 6h }
+  acme: { audiences: [${API}, sts.amazonaws.com], algorithms: { ${API}: ES256 }, lifetime: 2h, build_timeout: 6h }
   other: { audiences: [${API}] }
 relying_parties:
   api: { audiences: [${API}, sts.amazonaws.com] }

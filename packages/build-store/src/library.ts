@@ -172,7 +172,7 @@ local function builds_beat(keys, args)
 end
 
 -- KEYS: builds. ARGS: how long a build is remembered after its end or its deadline (ms). Forgets those that are older;
--- gives how many. A time to live of each key would take a fifth of the memory of a build.
+-- gives how many. A time to live of each key would take more than a fifth of what a finished build takes.
 local function builds_forget(keys, args)
   local before = now() - tonumber(args[1])
   local forgotten = 0
