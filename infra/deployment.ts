@@ -46,7 +46,12 @@ export function makeDeployment(policy: Policy, dir: string, places: Places): Dep
   for (const folder of ['', 'secrets', 'nats', 'redis'])
     mkdirSync(join(dir, folder), { recursive: true, mode: 0o700 });
   const secretFile = (name: string) => join(dir, 'secrets', name);
-  const secret = (name: string) => keepSecret(secretFile(name));
+  const known = new Map<string, string>();
+  const secret = (name: string) => {
+    const value = known.get(name) ?? keepSecret(secretFile(name));
+    known.set(name, value);
+    return value;
+  };
   const natsConfigFile = join(dir, 'nats', 'nats.conf');
   const redisConfigFile = join(dir, 'redis', 'redis.conf');
   const redisAclFile = join(dir, 'redis', 'users.acl');

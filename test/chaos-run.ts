@@ -27,7 +27,7 @@ export async function runChaos(engine: Engine, ci: Ci, plan: ChaosPlan): Promise
   const { rate, seconds, calmMs, warmMs } = plan;
   const seed = Number(SEED ?? Date.now() % 2 ** 31);
   const random = randomFrom(seed);
-  const watch = watchEnds(engine.system);
+  const watch = watchEnds(engine.system, rate);
   await untilTrue(engine.isWhole, 'whole system');
   const load = startLoad({ ci, ratePerSecond: rate, random: randomFrom(seed + 1), onFinish: watch.finished });
   const faults: Fault[] = [];

@@ -125,7 +125,10 @@ network_policy: { allowed_domains: [example.com] }
   const { code, stdout, stderr } = await execConfig(config, script, env);
 
   const digest = await hexDigest('the-older-password');
-  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect({ code, stderr }).toEqual({
+    code: 0,
+    stderr: 'mayfly: VAULT_ID_TOKEN is set already and is replaced by what the file of --config declares\n',
+  });
   expect(stdout.split('\n')).toEqual([
     ...['***', '***', '***', '***'],
     `${PASSWORD.length} 21 600 ${digest.slice(0, 8)}`,

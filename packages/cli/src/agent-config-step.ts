@@ -6,7 +6,7 @@ import { readClaims } from './jwt-claims.ts';
 import { type KeptToken, keepFresh } from './keep-fresh.ts';
 import { type Prepared, prepareStep } from './prepare-step.ts';
 import { resolveSecrets } from './secrets-resolve.ts';
-import { withoutGrant } from './step-variables.ts';
+import { declaredEnvironment, withoutGrant } from './step-variables.ts';
 import { openTokenFiles, type TokenFiles } from './token-files.ts';
 
 type Preparation = Parameters<typeof prepareStep>[0];
@@ -34,11 +34,11 @@ export async function prepareDeclaredStep(preparation: Preparation): Promise<Pre
   const kept = resources.move();
   return {
     issuer: step.issuer,
-    environment: {
-      ...withoutRequest(step.environment, surroundings, grant),
-      ...tokenVariables(tokens, files),
-      ...secrets(files),
-    },
+    environment: declaredEnvironment(
+      withoutRequest(step.environment, surroundings, grant),
+      { ...tokenVariables(tokens, files), ...secrets(files) },
+      preparation.warn,
+    ),
     stopRefreshing() {
       ended.abort();
       step.stopRefreshing();

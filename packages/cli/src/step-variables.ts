@@ -18,6 +18,19 @@ export function stepEnvironment(
   return result;
 }
 
+/** What a file declares for a step, and what it gets: the file wins, as it does in GitLab. */
+export function declaredEnvironment(
+  own: Environment,
+  declared: Record<string, string>,
+  warn: Warn,
+): Record<string, string | undefined> {
+  for (const [name, value] of Object.entries(declared)) {
+    if (own[name] !== undefined && own[name] !== value)
+      warn(`${name} is set already and is replaced by what the file of --config declares`);
+  }
+  return { ...own, ...declared };
+}
+
 /** Gives the environment without the variables by which the grant came: a step is to ask where we say. */
 export function withoutGrant(own: Environment, grant: OfGrant): Environment {
   const names = [...REQUEST_VARIABLES, ...grant.requestNames].filter(
