@@ -1,3 +1,4 @@
+import { requestText } from '../http-pool.ts';
 import {
   ALGORITHMS,
   type Algorithm,
@@ -9,7 +10,6 @@ import {
 import { cpuSeconds } from './cpu.ts';
 import { compared, type Figure, type Plot, percentile, type Section, spread } from './figure.ts';
 import { type HttpLoad, httpLoad } from './http-load.ts';
-import { requestText } from './http-pool.ts';
 import { rawSignatures } from './openssl.ts';
 import { type Peer, startPeer } from './peer.ts';
 import type { Plan } from './plan.ts';

@@ -1,8 +1,8 @@
+import { requestText } from '../http-pool.ts';
 import { type BenchSystem, benchSystem } from './bench-system.ts';
 import { bars } from './case-by-request.ts';
 import { compared, type Figure, type Section } from './figure.ts';
 import { type HttpLoad, httpLoad } from './http-load.ts';
-import { requestText } from './http-pool.ts';
 import type { Plan } from './plan.ts';
 import { startProgram } from './program.ts';
 import { alternate } from './rounds.ts';

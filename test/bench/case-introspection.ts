@@ -1,3 +1,4 @@
+import { httpPool } from '../http-pool.ts';
 import {
   ALGORITHMS,
   type Algorithm,
@@ -10,7 +11,6 @@ import { bars } from './case-by-request.ts';
 import { cpuSeconds } from './cpu.ts';
 import { compared, type Figure, type Section } from './figure.ts';
 import { type HttpLoad, httpLoad } from './http-load.ts';
-import { httpPool } from './http-pool.ts';
 import { introspectionRequest } from './introspection-requests.ts';
 import { type Peer, startPeer } from './peer.ts';
 import type { Plan } from './plan.ts';

@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose';
+import { requestText } from '../http-pool.ts';
 import { AUDIENCES, type BenchSystem, benchSystem, startBuilds } from './bench-system.ts';
 import { alone, type Figure, percentile, type Section } from './figure.ts';
-import { requestText } from './http-pool.ts';
 import { introspectionRequest } from './introspection-requests.ts';
 import type { Plan } from './plan.ts';
 import { type Program, startProgram } from './program.ts';

@@ -1,6 +1,6 @@
+import { requestText } from '../http-pool.ts';
 import { basic } from '../introspect-callers.ts';
 import type { Algorithm, BenchSystem } from './bench-system.ts';
-import { requestText } from './http-pool.ts';
 
 /** Which relying party of the default policy the tokens of an algorithm are for. */
 const PARTIES = { RS256: 'aws', ES256: 'api' } as const;

@@ -1,4 +1,4 @@
-import { requestText } from './http-pool.ts';
+import { requestText } from '../http-pool.ts';
 import { type Program, startProgram } from './program.ts';
 import type { PeerJob } from './program-peer.ts';
 

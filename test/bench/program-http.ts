@@ -1,4 +1,4 @@
-import { type HttpPool, httpPool } from './http-pool.ts';
+import { type HttpPool, httpPool } from '../http-pool.ts';
 import { pace, saturate } from './pace.ts';
 import { answerJobs } from './program.ts';
 

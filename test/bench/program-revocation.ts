@@ -3,7 +3,7 @@ import { decodeStatusList, statusAt } from '@mayfly/contracts/status-list';
 import { jetstream } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { eventually, finishedEvent } from '../ci.ts';
-import { type HttpPool, httpPool } from './http-pool.ts';
+import { type HttpPool, httpPool } from '../http-pool.ts';
 import { pace } from './pace.ts';
 import { answerJobs } from './program.ts';
 

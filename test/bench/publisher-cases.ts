@@ -1,6 +1,6 @@
+import { requestText } from '../http-pool.ts';
 import { API, forgedToken } from '../introspect-callers.ts';
 import { requestToken } from '../relying-party.ts';
-import { requestText } from './http-pool.ts';
 import { startProgram } from './program.ts';
 import type { FloodJob, FloodResult } from './program-flood.ts';
 import type { HttpJob, HttpResult } from './program-http.ts';

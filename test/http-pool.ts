@@ -8,8 +8,8 @@ export type HttpPool = { send(request: string): Promise<Response>; close(): void
 
 type Asked = { request: string; resolve(response: Response): void; reject(error: unknown): void };
 
-/** Opens a pool of at most `size` connections; what comes when all are busy waits. */
-export function httpPool(port: number, size: number): HttpPool {
+/** Opens a pool of at most `size` connections, each given up where nothing comes for `timeoutMs`; what comes when all are busy waits. */
+export function httpPool(port: number, size: number, timeoutMs = 0): HttpPool {
   const idle: Connection[] = [];
   const waiting: Asked[] = [];
   const all = new Set<Connection>();
@@ -18,6 +18,7 @@ export function httpPool(port: number, size: number): HttpPool {
     if (there) return there.ask(asked);
     if (all.size >= size) return void waiting.push(asked);
     const made = open(port, free, gone);
+    made.socket.setTimeout(timeoutMs, () => made.socket.destroy());
     all.add(made);
     made.ask(asked);
   };
