@@ -9,7 +9,7 @@ export type LedgerEntry = {
   startedAt: number;
   startSeq?: number;
   startAckedAt?: number;
-  token?: string;
+  token?: string | undefined;
   tokenAt?: number;
   finishSeq?: number;
   finishAckedAt?: number;
@@ -31,12 +31,21 @@ const TICK_MS = 10;
 /** How often it is looked for a grant that is late, ms: while nobody answers, thousands of builds wait. */
 const LATE_TICK_MS = 250;
 
+/** Tokens that were had longer ago have expired, and are forgotten: a driver with much to remember stops now and then. */
+const TOKEN_KEPT_MS = 330_000;
+
 /** Starts builds at a fixed rate, whatever becomes of them; each gets its token, runs for up to two seconds and finishes. */
 export function startLoad({ ci, ratePerSecond, random, onFinish }: Options): Load {
   const ledger: LedgerEntry[] = [];
   const inHand = new Set<Promise<void>>();
   const began = performance.now();
   let isStopped = false;
+  let forgotten = 0;
+  const forgetOldTokens = () => {
+    const before = performance.now() - TOKEN_KEPT_MS;
+    for (let old = ledger[forgotten]; old && old.startedAt < before; old = ledger[++forgotten])
+      old.token = undefined;
+  };
   const tick = setInterval(() => {
     const due = Math.floor(((performance.now() - began) / 1000) * ratePerSecond);
     while (ledger.length < due) {
@@ -48,6 +57,7 @@ export function startLoad({ ci, ratePerSecond, random, onFinish }: Options): Loa
       const work = live(entry, ci, random, () => isStopped, onFinish).finally(() => inHand.delete(work));
       inHand.add(work);
     }
+    forgetOldTokens();
   }, TICK_MS);
   return {
     ledger,

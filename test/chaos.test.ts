@@ -38,7 +38,7 @@ for (const { where, open } of isFull && !isContainers ? [SINGLE, CLUSTER] : [SIN
 
 async function endures(engine: Engine): Promise<void> {
   const { system } = engine;
-  await using ci = await connectCi(system);
+  await using ci = await connectCi(system, 'acme', false);
   await using streams = await openStreams(system);
 
   const { ledger, faults, steady, tooLate } = await runChaos(engine, ci, {
