@@ -49,6 +49,27 @@ test('whoever comes is told every end of the window, then each new one, and beat
   expect(heard).toEqual([52, 53, 'beat']);
 });
 
+test('each end that is announced is read once, and one that was read before it was announced is not waited for', async () => {
+  const { log, add, asked } = testLifecycle(10, 1000);
+  const kept = feed({ lifecycle: log, isFresh: async () => true, windowMs: WINDOW_MS });
+  await kept.tick();
+  const { heard } = listen(kept);
+  const before = asked();
+
+  for (let seq = 11; seq <= 30; seq++) {
+    add(seq);
+    kept.heard(`e${seq}`);
+    await vi.waitFor(() => expect(heard.at(-1)).toBe(seq), { interval: 1 });
+  }
+  expect(asked() - before).toBe(20);
+
+  add(31);
+  await kept.tick();
+  kept.heard('e31');
+  await kept.tick();
+  expect(heard.slice(-3)).toEqual([31, 'beat', 'beat']);
+});
+
 test('a stream that lost what it held begins anew, and everyone who listens with it', async () => {
   const { log, stored, add } = testLifecycle(10, 1000);
   const kept = feed({ lifecycle: log, isFresh: async () => true, windowMs: WINDOW_MS });
