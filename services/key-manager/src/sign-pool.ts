@@ -40,7 +40,7 @@ const BATCH = { RS256: 32, ES256: 64 };
 /** A worker finds its next batch waiting when it is done with one. */
 const MAX_IN_HAND = 2;
 /** Most that the calling thread signs at once, of what takes it some 15 µs each. */
-const FEW = 64;
+const FEW = 32;
 
 /** Starts `size` worker threads. */
 export function signPool(size = 2): SignPool {
@@ -107,7 +107,7 @@ function end(thread: Thread, pool: Pool, error: unknown): void {
 function dispatch(pool: Pool): void {
   const { threads, waiting } = pool;
   pool.isPlanned = false;
-  if (waiting.length <= FEW && waiting.every(({ key }) => key.alg === 'ES256')) {
+  if (waiting.length <= FEW && waiting.every(isQuick) && !threads.some(hasQuick)) {
     for (const job of waiting.splice(0)) signHere(job, pool);
   }
   for (let depth = 0; depth < MAX_IN_HAND; depth++) {
@@ -119,6 +119,11 @@ function dispatch(pool: Pool): void {
     });
   }
 }
+
+const isQuick = ({ key }: Job) => key.alg === 'ES256';
+
+/** Where a thread has such signatures in hand there are many to make, which the threads do sooner together. */
+const hasQuick = ({ inHand }: Thread) => inHand.values().some((jobs) => jobs.some(isQuick));
 
 function signHere({ key, input, resolve, reject }: Job, { ownKeys }: Pool): void {
   try {
