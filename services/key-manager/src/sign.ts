@@ -19,6 +19,8 @@ const MAX_BACKDATED_SECONDS = 600;
  */
 export async function signIdToken({ source, alg, claims }: IdTokenToSign, signer: Signer): Promise<string> {
   const bounds = boundsOf(source, signer);
+  // Only whose clock agrees with the leader's can say that the times of others are wrong.
+  if (!signer.views.now(source)) await signer.views.confirmed(source);
   assertBounded(claims, bounds, signer.now());
   return await signJws({ source, typ: 'JWT', alg, claims: { iss: bounds.issuer, ...claims } }, signer);
 }
