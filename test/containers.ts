@@ -78,6 +78,7 @@ function systemOf(
   return {
     engine: 'containers',
     ...{ baseUrl, requestUrl, names, natsUrl },
+    natsMonitorUrl: `http://127.0.0.1:${ports['nats-monitor']}`,
     redisUrl: `redis://127.0.0.1:${ports['redis']}`,
     urlsOf: (kind) => (kind === 'sentinel' ? [] : [`${kind}://127.0.0.1:${ports[kind]}`]),
     urlOf: (name) => `http://127.0.0.1:${ports[name]}`,

@@ -31,6 +31,8 @@ export type TestSystem = AsyncDisposable & {
   requestUrl: string;
   /** The first NATS server. */
   natsUrl: string;
+  /** Where that server says how it is. */
+  natsMonitorUrl: string;
   /** Redis, or the first Sentinel. */
   redisUrl: string;
   /** The address of each server of a kind. */
@@ -148,6 +150,7 @@ function testSystemOf(
     ...{ baseUrl, requestUrl, names, ciCredentials, urlsOf },
     ...{ secret: deployment.secret, secretFile: deployment.secretFile },
     natsUrl: urlsOf('nats')[0] as string,
+    natsMonitorUrl: `http://127.0.0.1:${ports[`${system.servers.names[0]}-monitor`]}`,
     redisUrl: system.servers.redisUrl.split(',')[0] as string,
     urlOf: (name) => `${schemeOf(name, environment)}://127.0.0.1:${ports[name]}`,
     opsUrlOf: (name) => `http://127.0.0.1:${ports[`ops-${name}`]}`,
