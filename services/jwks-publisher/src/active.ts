@@ -36,7 +36,7 @@ export async function judge(
   if (!keySet || !keySets.isConfirmed(source)) {
     throw new ServiceError('temporarily_unavailable', 'the signing keys are not known just now');
   }
-  const read = await readToken(token, issuer, keySet, budget);
+  const read = readToken(token, issuer, keySet, budget);
   if (typeof read === 'string') return { active: false, isOurs: false };
 
   const { claims } = read;

@@ -13,42 +13,42 @@ const REFRESH_MS = 1000;
 export function followKeySets(
   { nats, isConnected }: Bus,
   sources: readonly string[],
-  accept: (keySet: PublishedKeySet) => Promise<void>,
+  accept: (keySet: PublishedKeySet) => void,
   resources: AsyncDisposableStack,
   log: Logger,
 ): void {
-  const take = async (source: string, body: Uint8Array) => {
-    const keySet: unknown = JSON.parse(new TextDecoder().decode(body));
-    if (!checkPublishedKeySet.is(keySet) || keySet.source !== source) {
-      log.warn({ source }, 'key set is not one of ours');
-      return;
+  const complain = (source: string, error: unknown) => log.debug({ err: error, source }, 'key set not read');
+  const take = (source: string, body: Uint8Array) => {
+    try {
+      const keySet: unknown = JSON.parse(new TextDecoder().decode(body));
+      if (checkPublishedKeySet.is(keySet) && keySet.source === source) accept(keySet);
+      else log.warn({ source }, 'key set is not one of ours');
+    } catch (error) {
+      complain(source, error);
     }
-    await accept(keySet);
   };
-  const complain = (source: string) => (error: unknown) =>
-    log.debug({ err: error, source }, 'key set not read');
   for (const source of sources) {
     nats.subscribe(EVENT_NAMES.keySetChanged(source), {
       callback: (error, message) => {
-        if (!error) take(source, message.data).catch(complain(source));
+        if (!error) take(source, message.data);
       },
     });
   }
+  const read = async (source: string) => {
+    const body = await readKeySet(nats, source);
+    if (body) take(source, body);
+  };
   const refresh = () => {
     if (!isConnected()) return;
-    for (const source of sources) readKeySet(nats, source, take).catch(complain(source));
+    for (const source of sources) read(source).catch((error: unknown) => complain(source, error));
   };
   refresh();
   const timer = setInterval(refresh, REFRESH_MS);
   resources.defer(() => clearInterval(timer));
 }
 
-async function readKeySet(
-  nats: NatsConnection,
-  source: string,
-  take: (source: string, body: Uint8Array) => Promise<void>,
-) {
-  const message = await nats.request(EVENT_NAMES.readKeySet(source), '', { timeout: 900 });
-  if (message.headers?.code === 404 || message.data.length === 0) return;
-  await take(source, message.data);
+/** Gives the key set that a source has now, undefined where it has none yet. */
+async function readKeySet(nats: NatsConnection, source: string): Promise<Uint8Array | undefined> {
+  const { headers, data } = await nats.request(EVENT_NAMES.readKeySet(source), '', { timeout: 900 });
+  return headers?.code === 404 || data.length === 0 ? undefined : data;
 }

@@ -9,17 +9,17 @@ import { type KeySets, keySets } from './key-sets.ts';
  * Takes the policy and the folder of the cache; gives the key sets, with what was kept of them, and what takes in those
  * that `key-manager` publishes. A kept one serves for at most `publish_ahead`: no key that it lacks signs before then.
  */
-export async function keepKeySets(
+export function keepKeySets(
   policy: Policy,
   cacheDir: string | undefined,
   log: Logger,
-): Promise<{ sets: KeySets; accept(keySet: PublishedKeySet): Promise<void> }> {
+): { sets: KeySets; accept(keySet: PublishedKeySet): void } {
   const sets = keySets(Object.keys(policy.sources), Date.now);
   const cache = keySetCache(cacheDir);
   for (const [source, { keys }] of Object.entries(policy.sources)) {
     const kept = cache.read(source);
     const ahead = keys?.publish_ahead ?? policy.keys?.publish_ahead ?? KEYS_DEFAULTS.publish_ahead;
-    if (kept) await sets.acceptKept(kept.keySet, kept.confirmedAt + durationSeconds(ahead) * 1000);
+    if (kept) sets.acceptKept(kept.keySet, kept.confirmedAt + durationSeconds(ahead) * 1000);
   }
   const keep = (source: string, act: () => void) => {
     try {
@@ -28,9 +28,9 @@ export async function keepKeySets(
       log.warn({ err: error, source }, 'key set not kept');
     }
   };
-  const accept = async (keySet: PublishedKeySet) => {
+  const accept = (keySet: PublishedKeySet) => {
     const { source, version, keys } = keySet;
-    const isNew = await sets.accept(keySet);
+    const isNew = sets.accept(keySet);
     if (isNew) {
       keep(source, () => cache.write(keySet));
       log.info({ source, version, kids: keys.map(({ kid }) => kid) }, 'key set served');

@@ -11,17 +11,17 @@ test('a kept key set serves until its time, and for good once it is confirmed', 
   let time = 0;
   const sets = keySets(['acme', 'other'], () => time);
   expect(sets.missing()).toEqual(['acme', 'other']);
-  await sets.acceptKept(keySet, 1000);
+  sets.acceptKept(keySet, 1000);
   expect([sets.get('acme')?.version, sets.isConfirmed('acme')]).toEqual([1, false]);
   time = 1000;
   expect(sets.get('acme')).toBeUndefined();
 
-  expect(await sets.accept(keySet)).toBe(false);
+  expect(sets.accept(keySet)).toBe(false);
   expect([sets.get('acme')?.version, sets.isConfirmed('acme')]).toEqual([1, true]);
-  expect(await sets.accept({ ...keySet, version: 3 })).toBe(true);
-  expect(await sets.accept({ ...keySet, version: 2 })).toBe(false);
+  expect(sets.accept({ ...keySet, version: 3 })).toBe(true);
+  expect(sets.accept({ ...keySet, version: 2 })).toBe(false);
   expect(sets.get('acme')?.version).toBe(3);
-  expect(await sets.accept({ ...keySet, source: 'nobody' })).toBe(false);
+  expect(sets.accept({ ...keySet, source: 'nobody' })).toBe(false);
 });
 
 test('what is kept is read again, and anything else in its place is not', async () => {

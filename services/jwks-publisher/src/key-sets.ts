@@ -1,9 +1,6 @@
-import type { PublicJwk, PublishedKeySet } from '@mayfly/contracts/keys';
-import { type CryptoKey, importJWK } from 'jose';
+import type { PublishedKeySet } from '@mayfly/contracts/keys';
 import { keySetDocument, type PublicDocument } from './documents.ts';
-
-/** A public key, ready to verify with, bound to its one algorithm. */
-export type VerifyingKey = { alg: PublicJwk['alg']; key: CryptoKey };
+import { type VerifyingKey, verifyingKey } from './verifying-key.ts';
 
 /** A key set in memory: its document, and its keys by `kid`. */
 export type ServedKeySet = {
@@ -19,9 +16,9 @@ export type KeySets = {
   /** Says whether the key set was read from `key-manager` within the last five seconds. */
   isConfirmed(source: string): boolean;
   /** Takes in what `key-manager` publishes now, unless a newer one is there; says whether it is a new one. */
-  accept(keySet: PublishedKeySet): Promise<boolean>;
+  accept(keySet: PublishedKeySet): boolean;
   /** Takes in a key set that was kept, to be served until then (ms) unless it is confirmed. */
-  acceptKept(keySet: PublishedKeySet, until: number): Promise<void>;
+  acceptKept(keySet: PublishedKeySet, until: number): void;
   /** Sources without a key set. */
   missing(): string[];
 };
@@ -39,20 +36,18 @@ export function keySets(sources: readonly string[], now: () => number): KeySets 
     const entry = served.get(source);
     return entry && entry.until > now() ? entry : undefined;
   };
-  const put = async ({ source, version, keys }: PublishedKeySet, until: number) => {
-    const isNew = () => sources.includes(source) && version > (served.get(source)?.version ?? 0);
-    if (!isNew()) return false;
-    const imported = await Promise.all(keys.map(importKey));
-    if (!isNew()) return false;
-    served.set(source, { version, document: keySetDocument({ keys }), keys: new Map(imported), until });
+  const put = ({ source, version, keys }: PublishedKeySet, until: number) => {
+    if (!sources.includes(source) || version <= (served.get(source)?.version ?? 0)) return false;
+    const ready = new Map(keys.map((jwk) => [jwk.kid, verifyingKey(jwk)]));
+    served.set(source, { version, document: keySetDocument({ keys }), keys: ready, until });
     return true;
   };
   return {
     get,
     missing: () => sources.filter((source) => !get(source)),
     isConfirmed: (source) => performance.now() - (confirmed.get(source) ?? -Infinity) <= CONFIRMED_MS,
-    async accept(keySet) {
-      const isNew = await put(keySet, Infinity);
+    accept(keySet) {
+      const isNew = put(keySet, Infinity);
       const entry = served.get(keySet.source);
       if (entry?.version === keySet.version) {
         entry.until = Infinity;
@@ -60,10 +55,6 @@ export function keySets(sources: readonly string[], now: () => number): KeySets 
       }
       return isNew;
     },
-    acceptKept: async (keySet, until) => void (await put(keySet, until)),
+    acceptKept: (keySet, until) => void put(keySet, until),
   };
-}
-
-async function importKey(jwk: PublicJwk): Promise<[string, VerifyingKey]> {
-  return [jwk.kid, { alg: jwk.alg, key: (await importJWK(jwk, jwk.alg)) as CryptoKey }];
 }

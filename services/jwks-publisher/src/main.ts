@@ -49,7 +49,7 @@ await run(
     { log, resources, ops, stopping },
   ) => {
     const sources = Object.keys(policy.sources);
-    const { sets, accept } = await keepKeySets(policy, config.CACHE_DIR, log);
+    const { sets, accept } = keepKeySets(policy, config.CACHE_DIR, log);
     ops.readyWhen('keys', () => sets.missing().length === 0);
 
     const link = openRedis(config, COMMAND_TIMEOUT_MS, resources, log);

@@ -29,7 +29,7 @@ export async function testIssuer(): Promise<TestIssuer> {
   const jwk = { ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256', use: 'sig' } as PublicJwk;
   const keySet = { source: 'acme', version: 1, keys: [jwk] };
   const sets = keySets(['acme'], () => NOW * 1000);
-  await sets.accept(keySet);
+  sets.accept(keySet);
   const looked: string[] = [];
   const builds = new Map([['run', running()]]);
   const find = async ({ id }: { id: string }) => {
