@@ -84,6 +84,29 @@ test('every history of duplicates, shuffles, crashes and replays ends in the sta
   expect(Object.keys(covered)).toEqual(expect.arrayContaining(all));
 });
 
+test('a build that cannot be recorded keeps none that is told together with it from being recorded', async () => {
+  await using redis = await testRedis();
+  const client = redis.connect();
+  await markKeeper(client).prepare();
+  const writer = buildWriter(client);
+  await client.zadd(buildKey('acme', 'broken'), 1, 'no record');
+  const ids = ['one', 'broken', 'two'];
+
+  const starts = await Promise.allSettled(
+    ids.map((id, at) => writer.start(runningBuild('acme', id, at + 1), FUTURE, 1000)),
+  );
+  const ends = await Promise.allSettled(
+    ids.map((id) => writer.finish({ source: 'acme', id, attempt: 1, finishedAt: NOW, reason: 'success' })),
+  );
+  for (const results of [starts, ends]) {
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(results[1]).toMatchObject({ reason: { code: 'temporarily_unavailable' } });
+  }
+  for (const id of ['one', 'two']) {
+    expect(await writer.find({ source: 'acme', id })).toMatchObject({ state: 'finished' });
+  }
+});
+
 test('a build is forgotten once its end or its deadline is longer ago than it is remembered, and not before', async () => {
   await using redis = await testRedis();
   const client = redis.connect();

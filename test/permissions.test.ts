@@ -195,7 +195,7 @@ const WRITES = [
   ['SET', 'build:{acme/1}', 'x'],
   ['SET', 'mark', 'x'],
   ['UNLINK', 'build:{acme/1}'],
-  ['FCALL', 'build_start', '1', 'build:{acme/1}'],
+  ['FCALL', 'builds_start', '1', 'build:{acme/1}'],
   ['FUNCTION', 'LOAD', 'x'],
   ['ZADD', 'checks', '1', 'x'],
   ['SETBIT', 'status:{acme}:0', '1', '1'],

@@ -113,6 +113,25 @@ local function build_finish(keys, args)
   return {'finished', own, old, old_seq}
 end
 
+-- KEYS: checks, then of each build its own and the beginning of the names of its status lists. ARGS: as many for each build.
+-- Gives what \`act\` gives for each; of one that cannot be recorded, which keeps no other from it, \`failed\` and why.
+local function each(keys, args, act)
+  local results = {}
+  local count = (#keys - 1) / 2
+  local width = #args / count
+  for index = 1, count do
+    local own = {}
+    for at = 1, width do own[at] = args[(index - 1) * width + at] end
+    local done, result = pcall(act, {keys[2 * index], keys[1], keys[2 * index + 1]}, own)
+    if not done then result = {'failed', type(result) == 'table' and result.err or result} end
+    results[index] = result
+  end
+  return results
+end
+
+local function builds_start(keys, args) return each(keys, args, build_start) end
+local function builds_finish(keys, args) return each(keys, args, build_finish) end
+
 -- KEYS: mark, builds. Gives the server's time, and the mark and the builds, as of one moment.
 local function builds_read(keys)
   local time = redis.call('TIME')
@@ -187,8 +206,8 @@ local function builds_forget(keys, args)
   return forgotten
 end
 
-redis.register_function('build_start', build_start)
-redis.register_function('build_finish', build_finish)
+redis.register_function('builds_start', builds_start)
+redis.register_function('builds_finish', builds_finish)
 redis.register_function{function_name='builds_read', callback=builds_read, flags={'no-writes'}}
 redis.register_function{function_name='lives_read', callback=lives_read, flags={'no-writes'}}
 redis.register_function('mark_write', mark_write)

@@ -16,7 +16,7 @@ export type MarkKeeper = {
    * it did.
    */
   writeMark(owner: string, mark: Mark): Promise<boolean>;
-  /** Says whether `owner` may rebuild now; the right lasts 15 s, and longer when asked for again. */
+  /** Says whether `owner` may rebuild now; the right lasts 5 s, and longer when asked for again. */
   holdRebuild(owner: string): Promise<boolean>;
   /** Gives the right back. */
   releaseRebuild(): Promise<void>;

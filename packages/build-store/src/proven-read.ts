@@ -1,5 +1,6 @@
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { Redis } from 'ioredis';
+import { batched } from './batched.ts';
 import { MARK_KEY, type Mark, readMark } from './layout.ts';
 
 /** How old the proof of freshness may be, ms by Redis's own clock. */
@@ -14,8 +15,6 @@ export type Proven = { value: string | null; now: number; mark: Mark };
 /** Seconds and microseconds of Redis's clock, then the mark and what was asked for. */
 type Reply = [string, string, (string | null)[]];
 
-type Waiting = { key: string; resolve(proven: Proven): void; reject(error: unknown): void };
-
 /** Most keys of one question: what Redis answers in a fraction of a millisecond. */
 const MAX_BATCH = 128;
 
@@ -24,38 +23,17 @@ const MAX_BATCH = 128;
  * unless the projection was proven fresh, for this Redis process, within the last two seconds. What is asked for in one
  * turn of the event loop is read together, in one step with one proof, after all of it was asked.
  */
-export function provenRead(link: Link, name: 'builds_read' | 'lives_read') {
-  let waiting: Waiting[] = [];
-  const flush = () => {
-    const all = waiting;
-    waiting = [];
-    for (let from = 0; from < all.length; from += MAX_BATCH) {
-      void readBatch(link, name, all.slice(from, from + MAX_BATCH));
-    }
-  };
-  return (key: string): Promise<Proven> =>
-    new Promise((resolve, reject) => {
-      if (waiting.length === 0) setImmediate(flush);
-      waiting.push({ key, resolve, reject });
-    });
-}
-
-async function readBatch({ redis, runId }: Link, name: string, batch: Waiting[]): Promise<void> {
-  try {
-    const keys = [MARK_KEY, ...batch.map(({ key }) => key)];
-    const [seconds, micros, [markText = null, ...values]] = await ask(redis, name, keys);
+export function provenRead({ redis, runId }: Link, name: 'builds_read' | 'lives_read') {
+  return batched<string, Proven>(MAX_BATCH, async (asked) => {
+    const [seconds, micros, [markText = null, ...values]] = await ask(redis, name, [MARK_KEY, ...asked]);
     const now = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
     const mark = readMark(markText);
     const process = runId();
     if (!mark || !process || mark.runId !== process || !isRecent(mark.at, now)) {
       throw new ServiceError('temporarily_unavailable', 'the state of builds is not known just now');
     }
-    batch.forEach(({ resolve }, index) => {
-      resolve({ value: values[index] ?? null, now, mark });
-    });
-  } catch (error) {
-    for (const { reject } of batch) reject(error);
-  }
+    return values.map((value) => ({ value, now, mark }));
+  });
 }
 
 /** Says whether `at` is recent enough to be believed `now`; what is of the future is of before the clock was set back. */

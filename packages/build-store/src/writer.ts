@@ -1,6 +1,7 @@
 import type { AdmittedBuild } from '@mayfly/contracts/events';
 import type { Redis } from 'ioredis';
-import { guarded } from './guarded.ts';
+import { batched } from './batched.ts';
+import { guarded, unwritable } from './guarded.ts';
 import {
   type BuildRecord,
   buildKey,
@@ -65,38 +66,41 @@ export type BuildWriter = {
 
 /** How many keys one look goes through: what Redis does in less than a millisecond. */
 const AT_A_LOOK = 200;
+/** Most builds of one step: what Redis does in about a millisecond. */
+const AT_A_STEP = 100;
 
-/** Takes a connection to Redis; gives the writer of builds over it. Throws `temporarily_unavailable` where Redis fails. */
+/** A build, and what is told of it. */
+type Told = BuildName & { args: (string | number)[] };
+
+/** Why a build could not be recorded though others of its step were. */
+type Failed = ['failed', string];
+
+/**
+ * Takes a connection to Redis; gives the writer of builds over it. What is told in one turn of the event loop is recorded
+ * together. Throws `temporarily_unavailable` where Redis fails.
+ */
 export function buildWriter(redis: Redis): BuildWriter {
-  const onBuild = async <T>(name: string, source: string, id: string, ...args: (string | number)[]) => {
-    const keys = [buildKey(source, id), CHECKS_KEY, statusListPrefix(source)];
-    return (await guarded(redis.fcall(name, keys.length, ...keys, ...args, checkMember(source, id)))) as T;
-  };
+  const onBuilds = <Reply>(name: 'builds_start' | 'builds_finish') =>
+    batched<Told, Reply>(AT_A_STEP, async (all) => {
+      const keys = all.flatMap(({ source, id }) => [buildKey(source, id), statusListPrefix(source)]);
+      const args = all.flatMap(({ source, id, args: own }) => [...own, checkMember(source, id)]);
+      return (await guarded(redis.fcall(name, keys.length + 1, CHECKS_KEY, ...keys, ...args))) as Reply[];
+    });
+  const start = onBuilds<Failed | [StartOutcome, number, number]>('builds_start');
+  const finish = onBuilds<Failed | [FinishOutcome, number, number, number]>('builds_finish');
   return {
     async start(build, listUntil, checkAfterMs) {
       const { source, attempt, seq, started_at, deadline, digest } = build;
       const facts = writeFacts(build);
       const times = [writeTime(started_at), writeTime(deadline)] as const;
       const args = [attempt, seq, ...times, digest, facts, listUntil, checkAfterMs];
-      const reply = await onBuild<[StartOutcome, number, number]>(
-        'build_start',
-        source,
-        build.build.id,
-        ...args,
-      );
-      const [outcome, oldAttempt, oldSeq] = reply;
+      const [outcome, oldAttempt, oldSeq] = recorded(await start({ source, id: build.build.id, args }));
       const replaced = oldAttempt > 0 ? { attempt: oldAttempt, seq: oldSeq } : undefined;
       return { outcome, replaced };
     },
     async finish({ source, id, attempt, finishedAt, reason }) {
       const args = [attempt, writeTime(finishedAt), writeReason(reason)];
-      const reply = await onBuild<[FinishOutcome, number, number, number]>(
-        'build_finish',
-        source,
-        id,
-        ...args,
-      );
-      const [outcome, seq, oldAttempt, oldSeq] = reply;
+      const [outcome, seq, oldAttempt, oldSeq] = recorded(await finish({ source, id, args }));
       return { outcome, seq, replaced: oldAttempt > 0 ? { attempt: oldAttempt, seq: oldSeq } : undefined };
     },
     async due(limit, holdMs) {
@@ -122,4 +126,10 @@ export function buildWriter(redis: Redis): BuildWriter {
       return text === null ? undefined : readRecord(source, text);
     },
   };
+}
+
+/** Gives the reply about one build; throws `temporarily_unavailable` where it could not be recorded. */
+function recorded<Reply extends readonly unknown[]>(reply: Failed | Reply): Reply {
+  if (reply[0] === 'failed') throw unwritable(new Error(String(reply[1])));
+  return reply as Reply;
 }

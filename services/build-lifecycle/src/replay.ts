@@ -88,17 +88,23 @@ async function readAll(
   beat: () => Promise<void>,
 ): Promise<number> {
   let next = readChunk(consumer, to);
+  let recorded: Promise<unknown> = Promise.resolve();
   for (let events = 0; ; ) {
     const { messages, isLast } = await next;
-    // The next chunk is on its way while this one is recorded.
+    // The next chunk is on its way while this one is read, and this one is read while that before it is recorded.
     if (!isLast) {
       next = readChunk(consumer, to);
       next.catch(() => undefined);
     }
-    await Promise.all(messages.map((message) => apply(message, target)));
+    const before = recorded;
+    recorded = Promise.all([...messages.map((message) => apply(message, target)), beat()]);
+    recorded.catch(() => undefined);
+    await before;
     events += messages.length;
-    if (isLast) return events;
-    await beat();
+    if (isLast) {
+      await recorded;
+      return events;
+    }
   }
 }
 
