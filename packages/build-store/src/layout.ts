@@ -76,6 +76,11 @@ export function writeTime(ms: number): string {
   return ms.toString(36);
 }
 
+/** Takes seconds and microseconds as Redis's TIME has them; gives ms since 1970. */
+export function redisTime(seconds: string, micros: string): number {
+  return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
+}
+
 const readTime = (text: string | undefined) => Number.parseInt(text ?? '', 36);
 
 /** Reasons that most builds end for, which records hold as their number here: one may be added at the end, and none moved. */

@@ -1,7 +1,15 @@
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { Redis } from 'ioredis';
 import { guarded } from './guarded.ts';
-import { CHECKS_KEY, MARK_KEY, type Mark, markFields, REBUILDING_KEY, readMark } from './layout.ts';
+import {
+  CHECKS_KEY,
+  MARK_KEY,
+  type Mark,
+  markFields,
+  REBUILDING_KEY,
+  readMark,
+  redisTime,
+} from './layout.ts';
 import { LIBRARY } from './library.ts';
 
 /** Keeps the mark of freshness, and the right to rebuild what it marks. */
@@ -40,7 +48,7 @@ export function markKeeper(redis: Redis): MarkKeeper {
     async readMark() {
       const reply = await guarded(redis.fcall_ro('builds_read', 1, MARK_KEY));
       const [seconds, micros, [text = null]] = reply as [string, string, (string | null)[]];
-      return { mark: readMark(text), now: Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) };
+      return { mark: readMark(text), now: redisTime(seconds, micros) };
     },
     async writeMark(owner, mark) {
       const args = [owner, ...markFields(mark)];

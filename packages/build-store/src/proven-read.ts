@@ -1,7 +1,7 @@
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { Redis } from 'ioredis';
 import { batched } from './batched.ts';
-import { MARK_KEY, type Mark, readMark } from './layout.ts';
+import { MARK_KEY, type Mark, readMark, redisTime } from './layout.ts';
 
 /** How old the proof of freshness may be, ms by Redis's own clock. */
 export const FRESH_MS = 2000;
@@ -26,7 +26,7 @@ const MAX_BATCH = 128;
 export function provenRead({ redis, runId }: Link, name: 'builds_read' | 'lives_read') {
   return batched<string, Proven>(MAX_BATCH, async (asked) => {
     const [seconds, micros, [markText = null, ...values]] = await ask(redis, name, [MARK_KEY, ...asked]);
-    const now = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
+    const now = redisTime(seconds, micros);
     const mark = readMark(markText);
     const process = runId();
     if (!mark || !process || mark.runId !== process || !isRecent(mark.at, now)) {

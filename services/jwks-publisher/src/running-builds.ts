@@ -1,4 +1,4 @@
-import { MARK_KEY, readMark, statusListPrefix } from '@mayfly/build-store/layout';
+import { MARK_KEY, readMark, redisTime, statusListPrefix } from '@mayfly/build-store/layout';
 import { FRESH_MS, isRecent } from '@mayfly/build-store/proven-read';
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { RedisLink } from '@mayfly/service-kit/redis';
@@ -27,7 +27,7 @@ export function runningBuildsReader({ redis, runId }: RedisLink): RunningBuildsR
     async read(source, list) {
       const [seconds, micros, [markText, bits]] = await ask(redis, `${statusListPrefix(source)}${list}`);
       const mark = readMark(markText?.toString() ?? null);
-      const now = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
+      const now = redisTime(`${seconds}`, `${micros}`);
       const freshForMs = mark && isRecent(mark.at, now) ? mark.at + FRESH_MS - now : -1;
       const process = runId();
       if (!mark || !process || mark.runId !== process || freshForMs < 0) {
