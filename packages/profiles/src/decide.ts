@@ -27,6 +27,9 @@ export type TokenRequest = {
   issued?: number;
 };
 
+/** What is to be signed, and its claims as JSON. */
+export type Decision = IdTokenToSign & { json: string };
+
 /**
  * Takes a source's policy and profile, an admitted build and a request; gives what to sign. Throws a ServiceError that
  * says what is allowed: `access_denied` for a build that may have nothing, `invalid_target` for the audience (RFC 8707
@@ -37,7 +40,7 @@ export function decide(
   profile: Profile,
   admitted: AdmittedBuild,
   request: TokenRequest,
-): IdTokenToSign {
+): Decision {
   checkBuild(policy, admitted, request.issued ?? 0);
   const { audience, all } = audienceFor(policy, profile, admitted, request.audience);
   const alg = algorithmFor(policy, all);
@@ -53,13 +56,14 @@ export function decide(
     ...(subjectClaim !== undefined && { subjectClaim }),
     ...(maxSubjectBytes !== undefined && { maxSubjectBytes }),
   });
-  checkSize(claims);
+  const json = JSON.stringify(claims);
+  checkSize(claims, json);
   if (isFork(admitted.build) && (profile.forkClaim === undefined || claims[profile.forkClaim] === undefined))
     throw new ServiceError(
       'invalid_request',
       'build does not say enough of its fork for a claim that tells it',
     );
-  return { source: admitted.source, alg, claims };
+  return { source: admitted.source, alg, claims, json };
 }
 
 function checkBuild(policy: SourcePolicy, { build }: AdmittedBuild, issued: number): void {
@@ -104,16 +108,18 @@ function defaultAudience({ audience }: Profile, admitted: AdmittedBuild): string
 function checkWishes(policy: SourcePolicy, profile: Profile, request: TokenRequest): void {
   const { claims, optionalClaims, subject, sessionTags } = profile;
   const names = (rules: readonly ClaimRule[]) => rules.map(({ name }) => name);
-  const optional = policy.optional_claims ?? names(optionalClaims);
-  const subjects = policy.subject_claims ?? subject.requestable;
-  const tags = sessionTags ? (policy.session_tags ?? names([...claims, ...optionalClaims])) : [];
+  const optional = () => policy.optional_claims ?? names(optionalClaims);
+  const subjects = () => policy.subject_claims ?? subject.requestable;
+  const tags = () => (sessionTags ? (policy.session_tags ?? names([...claims, ...optionalClaims])) : []);
 
   checkEach(request.optionalClaims ?? [], optional, 'optional claim is not allowed');
   checkEach([request.subjectClaim ?? []].flat(), subjects, 'subject_claim is not allowed');
   checkEach(request.awsSessionTags ?? [], tags, 'session tag is not allowed');
 }
 
-function checkEach(asked: readonly string[], allowed: readonly string[], message: string): void {
+function checkEach(asked: readonly string[], list: () => readonly string[], message: string): void {
+  if (asked.length === 0) return;
+  const allowed = list();
   for (const name of asked) {
     if (!allowed.some((pattern) => matches(pattern, name))) refuse('invalid_request', message, allowed);
   }
@@ -122,11 +128,12 @@ function checkEach(asked: readonly string[], allowed: readonly string[], message
 /** What of MAX_TOKEN_BYTES is left for claims by the header, the longest signature, `iss` and `status`. */
 const MOST_CLAIMS_BYTES = 5000;
 
-function checkSize(claims: Record<string, unknown>): void {
-  const size = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
-  if (size(claims) <= MOST_CLAIMS_BYTES) return;
-  const [first, second] = Object.keys(claims).sort((a, b) => size(claims[b]) - size(claims[a]));
-  const most = `claims have ${size(claims)} bytes and may have ${MOST_CLAIMS_BYTES}`;
+function checkSize(claims: Record<string, unknown>, json: string): void {
+  // No sign has more than three bytes a code unit.
+  if (json.length * 3 <= MOST_CLAIMS_BYTES || Buffer.byteLength(json) <= MOST_CLAIMS_BYTES) return;
+  const size = (name: string) => Buffer.byteLength(JSON.stringify(claims[name]));
+  const [first, second] = Object.keys(claims).sort((a, b) => size(b) - size(a));
+  const most = `claims have ${Buffer.byteLength(json)} bytes and may have ${MOST_CLAIMS_BYTES}`;
   throw new ServiceError('invalid_request', `${most}; longest of them: ${first}, ${second}`);
 }
 

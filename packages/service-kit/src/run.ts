@@ -1,4 +1,5 @@
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
+import { createLogger } from './logger.ts';
 import { type Ops, openOps } from './ops.ts';
 
 /** What a service's main function is given: who it is, where it logs, and what closes when it stops. */
@@ -13,16 +14,6 @@ export type Process = {
 };
 
 type Settings = { LOG_LEVEL: string; OPS_HOST: string; OPS_PORT: number };
-
-const REDACTED = [
-  'token',
-  'id_tokens',
-  'id_token_request_token',
-  'password',
-  'authorization',
-  'headers',
-  'claims',
-];
 
 /**
  * Takes a service's name, a function that reads its settings, and one that wires it; runs it until SIGTERM or SIGINT,
@@ -57,15 +48,6 @@ export async function run<C extends Settings>(
   }
   await resources.disposeAsync().catch((error: unknown) => log.error({ err: error }, 'cannot close'));
   log.info('stopped');
-}
-
-/** Takes a service's name and the lowest level; gives its logger: JSON lines on standard output. */
-export function createLogger(name: string, level: string): Logger {
-  return pino({
-    level,
-    base: { service: name },
-    redact: { paths: REDACTED.flatMap((path) => [path, `*.${path}`]), censor: '[redacted]' },
-  });
 }
 
 function readSettings<C>(name: string, settings: () => C): C | undefined {

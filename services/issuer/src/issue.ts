@@ -62,15 +62,21 @@ export async function issueToken(
   const life = { source: name, id: facts.id, attempt };
   const jti = `${writeBuildReference(life)}.${issuer.newId()}`;
   const request = { ...wish, now: Math.floor(issuer.now() / 1000), jti, skewSeconds: SKEW_SECONDS };
-  const toSign = decide(source.policy, source.profile, build, request);
+  const { alg, claims, json } = decide(source.policy, source.profile, build, request);
   await issuer.names.confirm(name, namesOf(source.watched, build));
   checkBudget(source.policy, declared ?? (await countToken(build, source.policy, issuer)));
   const status_list = statusReference(issuerUrl(issuer.baseUrl, name), Date.parse(stream), seq);
   const token = await issuer.signer.sign({
-    ...toSign,
-    claims: { ...toSign.claims, status: { status_list } },
+    source: name,
+    alg,
+    json: withMember(json, 'status', { status_list }),
   });
-  return { token, jti, audience: toSign.claims['aud'], expiresAt: toSign.claims['exp'] as number };
+  return { token, jti, audience: claims['aud'], expiresAt: claims['exp'] as number };
+}
+
+/** Takes an object as JSON that has a member; gives it with one more. */
+function withMember(json: string, name: string, value: unknown): string {
+  return `${json.slice(0, -1)},${JSON.stringify(name)}:${JSON.stringify(value)}}`;
 }
 
 /** Counts a token that was asked for; gives how many the build has had, with those that it declared. */

@@ -45,17 +45,20 @@ export function nameKeeper({ store, refused, clock, now }: Parts): Names {
     refused(said, said.id, holder);
     throw new ServiceError('access_denied', refusal(said, holder));
   };
-  /** Gives what there is to write, after which the name is known; undefined where it is known already. */
-  const look = async (said: Said) => {
+  /** Gives for how long the name has been known to be this one's, ms; undefined where it is not. */
+  const knownFor = (said: Said) => {
     const last = known.get(wordOf(said));
-    const isSame = last !== undefined && last.id === said.id;
-    if (isSame && clock() - last.at < KNOWN_MS) return undefined;
+    return last !== undefined && last.id === said.id ? clock() - last.at : undefined;
+  };
+  /** Gives what there is to write, after which the name is known; undefined where it is taken as known. */
+  const look = async (said: Said) => {
     try {
       const found = await store.read(said);
       check(said, found);
       return { said, found };
     } catch (error) {
       // Nobody can have given the name away where nothing can be read: what was so is so.
+      const isSame = knownFor(said) !== undefined;
       if (isSame && error instanceof ServiceError && error.code === 'temporarily_unavailable')
         return undefined;
       throw error;
@@ -76,7 +79,10 @@ export function nameKeeper({ store, refused, clock, now }: Parts): Names {
   return {
     async confirm(source, names) {
       // Nothing is noted of a build one of whose names is another's.
-      const looked = await Promise.all(names.map((name) => look({ source, ...name })));
+      const all = names.map((name) => ({ source, ...name }));
+      const unknown = all.filter((said) => (knownFor(said) ?? KNOWN_MS) >= KNOWN_MS);
+      if (unknown.length === 0) return;
+      const looked = await Promise.all(unknown.map(look));
       const open = looked.filter((one) => one !== undefined);
       const byName = Map.groupBy(open, ({ said }) => wordOf(said));
       // One after the other where several say one name: the first is whose it is.

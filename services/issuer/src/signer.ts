@@ -1,18 +1,16 @@
 import { EVENT_NAMES } from '@mayfly/contracts/bus';
 import { ERRORS, type ErrorCode, ServiceError } from '@mayfly/contracts/errors';
-import {
-  checkSignedIdTokens,
-  type IdTokenToSign,
-  MAX_BATCH,
-  type SignIdTokens,
-} from '@mayfly/contracts/signing';
+import { type Algorithm, checkSignedIdTokens, MAX_BATCH, type SignIdTokens } from '@mayfly/contracts/signing';
 import { ask } from '@mayfly/service-kit/bus';
 import type { NatsConnection } from '@nats-io/transport-node';
+
+/** An `IdTokenToSign` whose claims are JSON already. */
+export type ClaimsToSign = { source: string; alg: Algorithm; json: string };
 
 /** Has ID tokens signed. */
 export type Signer = {
   /** Gives the signed token. Throws a ServiceError: what the signer refused, or `temporarily_unavailable`. */
-  sign(token: IdTokenToSign): Promise<string>;
+  sign(token: ClaimsToSign): Promise<string>;
 };
 
 /** What is to be signed, as it is sent, and who waits for it. */
@@ -33,10 +31,10 @@ export function remoteSigner(nats: NatsConnection): Signer {
     for (const batch of batches(all)) void sendBatch(nats, batch);
   };
   return {
-    sign: (token) =>
+    sign: ({ source, alg, json }) =>
       new Promise((resolve, reject) => {
         if (waiting.length === 0) setImmediate(flush);
-        waiting.push({ text: JSON.stringify(token), resolve, reject });
+        waiting.push({ text: `{"source":"${source}","alg":"${alg}","claims":${json}}`, resolve, reject });
         if (waiting.length >= SEND_AT) flush();
       }),
   };
