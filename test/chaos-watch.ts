@@ -9,8 +9,13 @@ export const PUBLISHERS = ['jwks-publisher', 'jwks-publisher-2'];
 /** When a finish was acknowledged (ms of the driver's clock), and how much later all replicas had said no. */
 export type Latency = { at: number; ms: number };
 
-/** How many ends are followed at the same time: the rest are asked about as soon as one of these is known. */
+/** How many ends are followed at the same time, of those whose latency is taken and of the others: the rest wait. */
 const MOST_FOLLOWED = 400;
+/**
+ * How many are asked about at the same time. After a fault thousands wait to be asked about: together they would take the
+ * machine, and whose latency is taken would stand in line behind them.
+ */
+const MOST_ASKED = { timed: 64, others: 16 };
 /** A followed end whose first question came later than this says nothing of latency. */
 const PROMPT_MS = 50;
 /**
@@ -22,60 +27,60 @@ const UNTIMED_AFTER_MS = 150;
 
 /** Asks every replica about the token of each build that finished, at this rate, until all say that it is not active. */
 export function watchEnds(system: TestSystem, ratePerSecond: number) {
-  const { said, close } = asker(system);
+  const timed = asker(system, MOST_ASKED.timed);
+  const others = asker(system, MOST_ASKED.others);
   const timedOneIn = Math.max(1, Math.round(ratePerSecond / TIMED_A_SECOND));
   let ends = 0;
   const latencies: Latency[] = [];
   const late: (Latency & { id: string })[] = [];
-  const waiting: LedgerEntry[] = [];
   const watching = new Set<Promise<void>>();
-  const follow = async ({ id, token, finishAckedAt: at = 0 }: LedgerEntry) => {
-    const isTimed = ends++ % timedOneIn === 0;
-    if (!isTimed) await pause(UNTIMED_AFTER_MS);
-    const isPrompt = isTimed && performance.now() - at < PROMPT_MS;
-    const lastActive = await lastYes(said, token as string, at);
-    if (isPrompt) latencies.push({ at, ms: performance.now() - at });
+  const note = async (ask: AskAll, { id, token, finishAckedAt: at = 0 }: LedgerEntry) => {
+    const lastActive = await lastYes(ask, token as string, at);
     if (lastActive !== undefined && lastActive - at > 1000) late.push({ id, at, ms: lastActive - at });
   };
-  const followNext = () => {
-    const entry = watching.size < MOST_FOLLOWED ? waiting.shift() : undefined;
-    if (!entry) return;
-    const work = follow(entry).finally(() => {
-      watching.delete(work);
-      followNext();
+  const [followTimed, followOther] = [atMost(MOST_FOLLOWED), atMost(MOST_FOLLOWED)];
+  const follow = async (entry: LedgerEntry, isTimed: boolean) => {
+    const { finishAckedAt: at = 0 } = entry;
+    if (!isTimed) {
+      await pause(UNTIMED_AFTER_MS);
+      return await followOther(() => note(others.ask, entry));
+    }
+    await followTimed(async () => {
+      const isPrompt = performance.now() - at < PROMPT_MS;
+      await note(timed.ask, entry);
+      if (isPrompt) latencies.push({ at, ms: performance.now() - at });
     });
-    watching.add(work);
   };
   return {
     latencies,
     late,
     finished(entry: LedgerEntry) {
       if (entry.token === undefined) return;
-      waiting.push(entry);
-      followNext();
+      const work = follow(entry, ends++ % timedOneIn === 0).finally(() => watching.delete(work));
+      watching.add(work);
     },
     async done() {
       while (watching.size > 0) await Promise.all(watching);
-      close();
+      for (const { close } of [timed, others]) close();
     },
   };
 }
 
-type Ask = (at: string, token: string) => Promise<Said>;
+/** Gives when replicas were asked about a token, and what each said. */
+type AskAll = (names: readonly string[], token: string) => Promise<{ asked: number; answers: Said[] }>;
 
-const CONNECTIONS = 64;
 const TIMEOUT_MS = 5000;
 
-/** Gives what asks a replica about a token, over connections that are kept: it must not be slower than what it asks. */
-function asker(system: TestSystem): { said: Ask; close(): void } {
+/** Gives what asks replicas about a token, so many at a time, over connections that are kept: it must not be slower than what it asks. */
+function asker(system: TestSystem, size: number): { ask: AskAll; close(): void } {
   const pools = new Map<number, HttpPool>();
   const poolAt = (port: number) => {
-    const pool = pools.get(port) ?? httpPool(port, CONNECTIONS, TIMEOUT_MS);
+    const pool = pools.get(port) ?? httpPool(port, size, TIMEOUT_MS);
     pools.set(port, pool);
     return pool;
   };
   const headers = { authorization: basic(system), 'content-type': 'application/x-www-form-urlencoded' };
-  const said: Ask = async (at, token) => {
+  const said = async (at: string, token: string): Promise<Said> => {
     const port = Number(new URL(system.urlOf(at)).port);
     const question = requestText(port, 'POST /acme/introspect', headers, `token=${token}`);
     const answer = await poolAt(port)
@@ -84,24 +89,46 @@ function asker(system: TestSystem): { said: Ask; close(): void } {
     if (answer?.status !== 200) return 'unknown';
     return answer.body === '{"active":false}' ? 'inactive' : 'active';
   };
+  const inTurn = atMost(size);
+  const ask: AskAll = (names, token) =>
+    inTurn(async () => {
+      const asked = performance.now();
+      return { asked, answers: await Promise.all(names.map((name) => said(name, token))) };
+    });
   const close = () => {
     for (const pool of pools.values()) pool.close();
   };
-  return { said, close };
+  return { ask, close };
 }
 
 /** Asks every replica until each has said no; gives when the last question was asked that one answered with yes. */
-async function lastYes(said: Ask, token: string, since: number): Promise<number | undefined> {
+async function lastYes(ask: AskAll, token: string, since: number): Promise<number | undefined> {
   let lastActive: number | undefined;
   let open = PUBLISHERS;
   for (;;) {
-    const asked = performance.now();
-    const answers = await Promise.all(open.map((name) => said(name, token)));
+    const { asked, answers } = await ask(open, token);
     if (answers.includes('active')) lastActive = asked;
     open = open.filter((_, index) => answers[index] !== 'inactive');
     if (open.length === 0) return lastActive;
     await pause(performance.now() - since < 300 ? 10 : 400);
   }
+}
+
+/** Gives what does so many acts at a time; the others wait in line. */
+function atMost(size: number): <T>(act: () => Promise<T>) => Promise<T> {
+  const waiting: (() => void)[] = [];
+  let busy = 0;
+  return async (act) => {
+    if (busy === size) await new Promise<void>((resolve) => waiting.push(resolve));
+    else busy += 1;
+    try {
+      return await act();
+    } finally {
+      const next = waiting.shift();
+      if (next) next();
+      else busy -= 1;
+    }
+  };
 }
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
