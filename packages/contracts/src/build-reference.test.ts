@@ -6,6 +6,7 @@ import {
   isRequestToken,
   readBuildReference,
   readRequestToken,
+  requestTokenEnds,
   writeBuildReference,
 } from './build-reference.ts';
 
@@ -34,11 +35,14 @@ test('a request token names its build, and is good for it alone', () => {
     fc.property(reference, (one) => {
       const token = deriveRequestToken(one, 'digest', key);
       expect(readRequestToken(token)).toEqual(one);
-      expect(isRequestToken(token, one, 'digest', [key])).toBe(true);
-      expect(isRequestToken(token, one, 'other', [key])).toBe(false);
-      expect(isRequestToken(token, { ...one, attempt: one.attempt + 1 }, 'digest', [key])).toBe(false);
-      expect(isRequestToken(token, one, 'digest', [otherKey])).toBe(false);
-      expect(isRequestToken(token, one, 'digest', [otherKey, key])).toBe(true);
+      const isOf = (...of: Parameters<typeof requestTokenEnds>) =>
+        isRequestToken(token, requestTokenEnds(...of));
+      expect(isOf(one, 'digest', [key])).toBe(true);
+      expect(isOf(one, 'other', [key])).toBe(false);
+      expect(isOf({ ...one, attempt: one.attempt + 1 }, 'digest', [key])).toBe(false);
+      expect(isOf(one, 'digest', [otherKey])).toBe(false);
+      expect(isOf(one, 'digest', [otherKey, key])).toBe(true);
+      expect(isOf(one, 'digest', [])).toBe(false);
     }),
   );
 });

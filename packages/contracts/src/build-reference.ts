@@ -33,17 +33,21 @@ export function readRequestToken(token: string): BuildReference | undefined {
   return match ? readBuildReference(match[1] as string) : undefined;
 }
 
-/** Says, in constant time, whether `token` is the one of this build's life under one of `keys`. */
-export function isRequestToken(
-  token: string,
+/** Takes a build's life, the digest of its admitted start and keys; gives how its request token ends under each. */
+export function requestTokenEnds(
   reference: BuildReference,
   digest: string,
   keys: readonly KeyObject[],
-): boolean {
+): Buffer[] {
+  return keys.map((key) => Buffer.from(mac(reference, digest, key)));
+}
+
+/** Says, in constant time, whether `token` ends in one of `ends`. */
+export function isRequestToken(token: string, ends: readonly Buffer[]): boolean {
   const shown = Buffer.from(token.slice(-MAC_CHARACTERS));
   let found = false;
-  for (const key of keys) {
-    if (timingSafeEqual(shown, Buffer.from(mac(reference, digest, key)))) found = true;
+  for (const end of ends) {
+    if (timingSafeEqual(shown, end)) found = true;
   }
   return found;
 }

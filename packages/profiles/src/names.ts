@@ -75,8 +75,21 @@ function around(kind: NameKind, paths: readonly string[]): string[] {
   );
 }
 
-/** Takes what is watched and a build; gives each name that its tokens say, once for each id that it comes with. */
-export function namesOf(watched: readonly WatchedName[], admitted: AdmittedBuild): SaidName[] {
+const known = new WeakMap<AdmittedBuild, { watched: readonly WatchedName[]; names: readonly SaidName[] }>();
+
+/**
+ * Takes what is watched and a build; gives each name that its tokens say, once for each id that it comes with. Worked out
+ * once a build.
+ */
+export function namesOf(watched: readonly WatchedName[], admitted: AdmittedBuild): readonly SaidName[] {
+  const there = known.get(admitted);
+  if (there?.watched === watched) return there.names;
+  const names = workOut(watched, admitted);
+  known.set(admitted, { watched, names });
+  return names;
+}
+
+function workOut(watched: readonly WatchedName[], admitted: AdmittedBuild): SaidName[] {
   const facts = factsOf(admitted);
   const said = watched.flatMap((one) => saidName(one, facts));
   const distinct = new Map(said.map((one) => [JSON.stringify(one), one]));

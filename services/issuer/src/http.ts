@@ -1,8 +1,8 @@
 import type { KeyObject } from 'node:crypto';
 import formbody from '@fastify/formbody';
-import { isRequestToken, readRequestToken } from '@mayfly/contracts/build-reference';
+import { isRequestToken, readRequestToken, requestTokenEnds } from '@mayfly/contracts/build-reference';
 import { ServiceError } from '@mayfly/contracts/errors';
-import type { RevokeBuild } from '@mayfly/contracts/events';
+import type { AdmittedBuild, RevokeBuild } from '@mayfly/contracts/events';
 import type { BasicAuthentication } from '@mayfly/service-kit/basic-auth';
 import type { FastifyInstance } from 'fastify';
 import { type Granter, regrant } from './grant.ts';
@@ -29,12 +29,13 @@ const NO_STORE = { 'cache-control': 'no-store', pragma: 'no-cache' };
  */
 export async function issuerRoutes(http: FastifyInstance, edge: Edge): Promise<void> {
   const { granter, log } = edge;
+  const authorizedBuild = authorizer(edge);
   await http.register(formbody);
   http.route({
     method: ['GET', 'POST'],
     url: '/token',
     handler: async (request, reply) => {
-      const running = await authorizedBuild(request.headers.authorization, edge);
+      const running = await authorizedBuild(request.headers.authorization);
       const wish = wishOf(request);
       if (!running.build.id_tokens) throw new ServiceError('access_denied', 'the build declares no tokens');
       const issued = await issueToken(running, wish, granter);
@@ -51,7 +52,7 @@ export async function issuerRoutes(http: FastifyInstance, edge: Edge): Promise<v
     return reply.headers(NO_STORE).send(granted.grant);
   });
   http.post('/leak', async (request, reply) => {
-    const { build } = await authorizedBuild(request.headers.authorization, edge);
+    const { build } = await authorizedBuild(request.headers.authorization);
     const { reason } = (request.body ?? {}) as { reason?: unknown };
     const note = typeof reason === 'string' ? { note: reason.slice(0, 512) } : {};
     await edge.reportLeak({
@@ -65,17 +66,29 @@ export async function issuerRoutes(http: FastifyInstance, edge: Edge): Promise<v
   });
 }
 
-async function authorizedBuild(authorization: string | undefined, edge: Edge): Promise<Running> {
-  const [, shown] = /^bearer +(\S+)$/i.exec(authorization ?? '') ?? [];
-  const reference = shown === undefined ? undefined : readRequestToken(shown);
-  if (!shown || !reference) {
-    throw new ServiceError('invalid_token', 'the request token is missing or malformed');
-  }
-  const running = await findRunning(reference, edge.granter);
-  if (!running || !isRequestToken(shown, reference, running.build.digest, edge.requestTokenKeys)) {
-    throw new ServiceError('invalid_token', 'the request token names no running build');
-  }
-  return running;
+/** Gives what takes an Authorization header and gives the running build whose request token it is. Throws `invalid_token`. */
+function authorizer({ granter, requestTokenKeys }: Edge) {
+  const known = new WeakMap<AdmittedBuild, readonly Buffer[]>();
+  const endsFor = (build: AdmittedBuild) => {
+    const there = known.get(build);
+    if (there) return there;
+    const { source, attempt, digest } = build;
+    const ends = requestTokenEnds({ source, id: build.build.id, attempt }, digest, requestTokenKeys);
+    known.set(build, ends);
+    return ends;
+  };
+  return async (authorization: string | undefined): Promise<Running> => {
+    const [, shown] = /^bearer +(\S+)$/i.exec(authorization ?? '') ?? [];
+    const reference = shown === undefined ? undefined : readRequestToken(shown);
+    if (!shown || !reference) {
+      throw new ServiceError('invalid_token', 'the request token is missing or malformed');
+    }
+    const running = await findRunning(reference, granter);
+    if (!running || !isRequestToken(shown, endsFor(running.build))) {
+      throw new ServiceError('invalid_token', 'the request token names no running build');
+    }
+    return running;
+  };
 }
 
 /** The fields of the reply that hold the token: GitHub's, Vela's and Buildkite's, and those of the source's profile. */

@@ -96,11 +96,11 @@ async function keysOfOnePair(): Promise<(alg: Algorithm) => NewKey> {
 
 async function signBoth(holder: Parameters<typeof signJws>[1], rules: RotationRules) {
   const iat = Math.floor(Date.now() / 1000);
-  const claims = { iss: ISSUER, aud: 'api', iat, exp: iat + rules.longestSeconds };
+  const claims = { aud: 'api', iat, exp: iat + rules.longestSeconds };
   const until = claims.exp * 1000 + rules.leewayMs - 1000;
   return await Promise.all(
     (['RS256', 'ES256'] as const).map(async (alg) => {
-      const token = await signJws({ source: 'acme', typ: 'JWT', alg, claims }, holder);
+      const token = await signJws({ source: 'acme', typ: 'JWT', alg, issuer: ISSUER, claims }, holder);
       const header = JSON.parse(Buffer.from(token.split('.')[0] as string, 'base64url').toString());
       return { token, kid: header.kid as string, until };
     }),

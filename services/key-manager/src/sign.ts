@@ -22,7 +22,7 @@ export async function signIdToken({ source, alg, claims }: IdTokenToSign, signer
   // Only whose clock agrees with the leader's can say that the times of others are wrong.
   if (!signer.views.now(source)) await signer.views.confirmed(source);
   assertBounded(claims, bounds, signer.now());
-  return await signJws({ source, typ: 'JWT', alg, claims: { iss: bounds.issuer, ...claims } }, signer);
+  return await signJws({ source, typ: 'JWT', alg, issuer: bounds.issuer, claims }, signer);
 }
 
 /** Gives the bounds of a source; throws `temporarily_unavailable` where they are not known here. */

@@ -17,6 +17,6 @@ export async function signStatusList({ source, claims }: SignStatusList, signer:
   if (Math.abs(iat - signer.now()) > MAX_SKEW_SECONDS) refuse('iat is too far from the present');
   if (exp <= iat || exp - iat > LONGEST_STATUS_LIST_SECONDS) refuse('the lifetime is out of bounds');
   if (ttl > exp - iat) refuse('ttl is longer than the lifetime');
-  const signed = { iss: issuer, sub, iat, exp, ttl, status_list };
-  return await signJws({ source, typ: 'statuslist+jwt', alg: 'ES256', claims: signed }, signer);
+  const list = { sub, iat, exp, ttl, status_list };
+  return await signJws({ source, typ: 'statuslist+jwt', alg: 'ES256', issuer, claims: list }, signer);
 }

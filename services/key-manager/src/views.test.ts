@@ -44,7 +44,10 @@ async function replica(store = memoryStore(() => 0)) {
   return { clocks, link, views, shared, revokeActive };
 }
 
-const TO_SIGN = { source: 'acme', typ: 'JWT', alg: 'ES256', claims: { iat: 0, exp: 300 } } as const;
+const TO_SIGN = {
+  ...({ source: 'acme', typ: 'JWT', alg: 'ES256', issuer: 'https://id.example/acme' } as const),
+  claims: { iat: 0, exp: 300 },
+};
 const kidOf = (token: string) =>
   JSON.parse(Buffer.from(token.split('.')[0] as string, 'base64url').toString()).kid;
 
