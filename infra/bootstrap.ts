@@ -1,4 +1,4 @@
-import { BUCKETS, CONSUMERS, NAMES_BUCKET, STREAMS } from '@mayfly/contracts/bus';
+import { BUCKETS, CONSUMERS, EVENT_NAMES, NAMES_BUCKET, STREAMS } from '@mayfly/contracts/bus';
 import type { Policy } from '@mayfly/contracts/policy';
 import { buildsRetentionMs, lifecycleRetentionMs } from '@mayfly/contracts/retention';
 import {
@@ -72,6 +72,8 @@ function lifecycleStream(policy: Policy) {
     name: STREAMS.lifecycle,
     subjects: ['build.running', 'build.finished'],
     discard: DiscardPolicy.New,
+    // To the feed of each publisher, which would have to ask for every end otherwise.
+    republish: { src: EVENT_NAMES.buildFinished, dest: EVENT_NAMES.buildFinishedStored },
     max_age: nanos(lifecycleRetentionMs(policy)),
   };
 }

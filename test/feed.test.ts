@@ -66,6 +66,22 @@ test('the feed opens with every build that ended, tells the next at once, and be
   listener.close();
 });
 
+test('the feed tells an end when it is stored, and not when it is looked for', async () => {
+  const listener = await opened();
+  const took: number[] = [];
+  for (const id of ['t1', 't2', 't3', 't4', 't5']) {
+    await startedToken(ci, { id });
+    const finished = performance.now();
+    await ci.finish(id);
+    await eventually(() => listener.ended().includes(id), `end of ${id}`);
+    took.push(performance.now() - finished);
+  }
+  listener.close();
+
+  // Of ends that come one after the other, each would have to wait for the look of the next second.
+  expect(took.toSorted((one, other) => one - other)[2]).toBeLessThan(500);
+});
+
 test('whoever names the last event that it saw is told what came after it, and everything where that is unknown', async () => {
   await endedBuild('resume-1');
   const first = await opened();

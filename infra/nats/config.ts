@@ -79,7 +79,7 @@ export const PERMISSIONS: Record<string, Permissions> = {
       EVENT_NAMES.signStatusList,
       `$JS.API.DIRECT.GET.${STREAMS.lifecycle}`,
     ],
-    subscribe: [inbox('jwks-publisher'), EVENT_NAMES.keySetChanged('*'), EVENT_NAMES.buildFinished],
+    subscribe: [inbox('jwks-publisher'), EVENT_NAMES.keySetChanged('*'), EVENT_NAMES.buildFinishedStored],
   },
   'key-manager': {
     publish: [

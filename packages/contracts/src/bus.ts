@@ -32,6 +32,11 @@ export const EVENT_NAMES = {
   adminNames: (verb: string) => `admin.names.${verb}`,
   buildRunning: 'build.running',
   buildFinished: 'build.finished',
+  /**
+   * Each `build.finished` again, once LIFECYCLE has it: said by the server, and nobody else may, with its place and that of
+   * the one before it in the headers.
+   */
+  buildFinishedStored: 'stored.build.finished',
   signIdToken: 'keys.sign.id-token',
   signStatusList: 'keys.sign.status-list',
   /** Operators' commands about keys: `admin.keys.list`, `admin.keys.rotate`, `admin.keys.revoke`. */

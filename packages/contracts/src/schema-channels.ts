@@ -106,6 +106,13 @@ const AMONG_SERVICES: readonly Channel[] = [
     ...{ from: ['build-lifecycle'], to: ['jwks-publisher'], payload: BuildFinal, stream: lifecycle },
   },
   {
+    name: 'buildFinishedIsStored',
+    address: EVENT_NAMES.buildFinishedStored,
+    summary:
+      'The same again by the NATS server, once LIFECYCLE has it: its place in the headers Nats-Sequence and Nats-Last-Sequence.',
+    ...{ from: ['build-lifecycle'], to: ['jwks-publisher'], payload: BuildFinal },
+  },
+  {
     name: 'deadLetter',
     address: EVENT_NAMES.deadLetter(source),
     summary: 'An event that was refused for good, with the reason.',

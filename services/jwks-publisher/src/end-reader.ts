@@ -1,94 +1,111 @@
-import { recent } from '@mayfly/build-store/recent';
 import type { LifecycleLog, StoredEnd } from './lifecycle-log.ts';
 import { readEndsSince } from './read-ends.ts';
 
-/** Reads the ends in LIFECYCLE, each once and in order. */
+/** Has the ends in LIFECYCLE, each once and in order. */
 export type EndReader = {
-  /** Hears that an event with this id was announced, and reads until it has come. */
-  heard(eventId: string): void;
+  /** Hears that an end was stored, and the sequence of the one before it, 0 for none: takes it, or reads first what was missed. */
+  stored(end: StoredEnd, before: number): void;
   /** Reads everything that is there; resolves when done. */
   catchUp(): Promise<void>;
-  /** Says whether nothing that was announced is still to be read. */
+  /** Says whether nothing that was heard of is still to be read. */
   isComplete(): boolean;
   /** Begins anew, from the beginning of the window. */
   restart(): void;
 };
 
-/** How long an announced event may take to appear in the stream, ms. */
+/** How long an end that was heard of may take to appear where it is read, ms: longer, and it was lost. */
 const AWAITED_MS = 3000;
 /** How soon it is looked again for one that has not appeared, ms: each time later. */
 const LOOK_AGAIN_MS = { first: 2, last: 32 };
-/** How many ends that were read are known again: one may be announced here after it was read. */
-const KNOWN = 4000;
 
 /** Takes the stream, how far back to begin (ms), and who takes each end; gives the reader. */
 export function endReader(log: LifecycleLog, windowMs: number, take: (end: StoredEnd) => void): EndReader {
-  const awaited = new Map<string, number>();
-  const known = recent<true>(KNOWN);
   let cursor: number | undefined;
+  /** The highest sequence that was heard of. */
+  let latest = 0;
   const inOrder = oneAtATime();
-  let next: Promise<void> | undefined;
   let isDraining = false;
 
+  const isBehind = () => (cursor ?? 0) < latest;
+  const giveUp = () => {
+    latest = cursor ?? 0;
+  };
   const advance = (end: StoredEnd) => {
     cursor = end.seq;
-    awaited.delete(end.eventId);
-    known.set(end.eventId, true);
     take(end);
+  };
+  const begin = async () => {
+    if (cursor !== undefined) return;
+    const read = await readEndsSince(Date.now() - windowMs, log);
+    for (const end of read.ends) advance(end);
+    cursor = read.last;
+  };
+  /** Says whether there may be more. */
+  const readNext = async (): Promise<boolean> => {
+    const from = cursor;
+    // Begun anew meanwhile.
+    if (from === undefined) return false;
+    const end = await log.next(from + 1);
+    // What was heard of meanwhile was taken.
+    if (cursor !== from) return true;
+    if (end) advance(end);
+    return end !== undefined;
   };
   /** Reads on until that is enough, or nothing more is there. */
   const readOn = async (isEnough: () => boolean) => {
-    if (cursor === undefined) {
-      const read = await readEndsSince(Date.now() - windowMs, log);
-      for (const end of read.ends) advance(end);
-      cursor = read.last;
-    }
-    while (!isEnough()) {
-      const from: number = cursor;
-      const end = await log.next(from + 1);
-      // Nothing more, or begun anew meanwhile.
-      if (!end || cursor !== from) return;
-      advance(end);
+    await begin();
+    for (;;) {
+      if (isEnough() || !(await readNext())) return;
     }
   };
-  /** Who comes while one is read waits for the next, with all others who came. */
-  const catchUp = () => {
-    next ??= inOrder(async () => {
-      next = undefined;
-      await readOn(() => false);
-    });
-    return next;
-  };
-  const drain = async () => {
-    for (
-      let waitMs = LOOK_AGAIN_MS.first;
-      awaited.size > 0;
-      waitMs = Math.min(waitMs * 2, LOOK_AGAIN_MS.last)
-    ) {
-      // What was announced is read and nothing after it: to ask whether there is more takes as long as to read it.
-      await inOrder(() => readOn(() => awaited.size === 0));
-      const oldest = performance.now() - AWAITED_MS;
-      for (const [id, at] of awaited) if (at < oldest) awaited.delete(id);
-      if (awaited.size > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
-    }
+  const drain = () => {
+    if (isDraining) return;
+    isDraining = true;
+    tryUntil(
+      () => !isBehind(),
+      () => inOrder(() => readOn(() => !isBehind())),
+    )
+      .then(giveUp, giveUp)
+      .finally(() => {
+        isDraining = false;
+      });
   };
   return {
-    catchUp,
-    isComplete: () => awaited.size === 0,
+    catchUp: joined(inOrder, () => readOn(() => false)),
+    isComplete: () => !isBehind(),
     restart() {
       cursor = undefined;
+      latest = 0;
     },
-    heard(eventId) {
-      if (known.get(eventId)) return;
-      awaited.set(eventId, performance.now());
-      if (isDraining) return;
-      isDraining = true;
-      drain()
-        .catch(() => awaited.clear())
-        .finally(() => {
-          isDraining = false;
-        });
+    stored(end, before) {
+      if (cursor !== undefined && end.seq <= cursor) return;
+      latest = Math.max(latest, end.seq);
+      if (cursor === before) advance(end);
+      else drain();
     },
+  };
+}
+
+/** Acts, each time later, until that is so or what was heard of is lost. */
+async function tryUntil(isSo: () => boolean, act: () => Promise<void>): Promise<void> {
+  const until = performance.now() + AWAITED_MS;
+  let waitMs = LOOK_AGAIN_MS.first;
+  while (!isSo() && performance.now() < until) {
+    await act();
+    if (!isSo()) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    waitMs = Math.min(waitMs * 2, LOOK_AGAIN_MS.last);
+  }
+}
+
+/** Gives what acts in turn: who comes before its turn waits with all others who came. */
+function joined(inOrder: (act: () => Promise<void>) => Promise<void>, act: () => Promise<void>) {
+  let next: Promise<void> | undefined;
+  return () => {
+    next ??= inOrder(async () => {
+      next = undefined;
+      await act();
+    });
+    return next;
   };
 }
 

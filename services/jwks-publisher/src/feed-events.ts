@@ -7,7 +7,7 @@ import type { Bus } from '@mayfly/service-kit/bus';
 import type { RedisLink } from '@mayfly/service-kit/redis';
 import type { Logger } from 'pino';
 import { type Feed, feed } from './feed.ts';
-import { type LifecycleLog, lifecycleLog, readBody } from './lifecycle-log.ts';
+import { type LifecycleLog, lifecycleLog, readStored } from './lifecycle-log.ts';
 
 const TICK_MS = 1000;
 /** How long LIFECYCLE keeps an end (infra/bootstrap.ts), ms. */
@@ -38,9 +38,10 @@ export function keepFeed(
   bus
     .then(({ nats }) => {
       lifecycle = lifecycleLog(nats);
-      nats.subscribe(EVENT_NAMES.buildFinished, {
+      nats.subscribe(EVENT_NAMES.buildFinishedStored, {
         callback: (error, message) => {
-          if (!error) kept.heard(readBody(message.data).eventId);
+          const stored = error ? undefined : readStored(message);
+          if (stored) kept.stored(stored.end, stored.before);
         },
       });
     })

@@ -13,6 +13,8 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+const endOf = (seq: number) => storedEnd(seq, NOW * 1000 + seq * 1000);
+
 function listen(kept: Feed) {
   const heard: (number | string)[] = [];
   const listener = {
@@ -38,9 +40,9 @@ test('whoever comes is told every end of the window, then each new one, and beat
   const { opening, heard } = listen(kept);
   expect(opening).toEqual(Array.from({ length: 25 }, (_, index) => (index + 1) * 2));
 
-  kept.heard('e52');
   add(52);
-  await vi.waitFor(() => expect(heard).toEqual([52]));
+  kept.stored(endOf(52), 50);
+  expect(heard).toEqual([52]);
   add(53);
   await kept.tick();
   expect(heard).toEqual([52, 53, 'beat']);
@@ -49,7 +51,7 @@ test('whoever comes is told every end of the window, then each new one, and beat
   expect(heard).toEqual([52, 53, 'beat']);
 });
 
-test('each end that is announced is read once, and one that was read before it was announced is not waited for', async () => {
+test('an end that is heard of in its turn is told at once, and not asked for; one that was missed is read before it', async () => {
   const { log, add, asked } = testLifecycle(10, 1000);
   const kept = feed({ lifecycle: log, isFresh: async () => true, windowMs: WINDOW_MS });
   await kept.tick();
@@ -58,16 +60,52 @@ test('each end that is announced is read once, and one that was read before it w
 
   for (let seq = 11; seq <= 30; seq++) {
     add(seq);
-    kept.heard(`e${seq}`);
-    await vi.waitFor(() => expect(heard.at(-1)).toBe(seq), { interval: 1 });
+    kept.stored(endOf(seq), seq - 1);
+    expect(heard.at(-1)).toBe(seq);
   }
-  expect(asked() - before).toBe(20);
+  expect(asked()).toBe(before);
 
   add(31);
+  add(32);
+  kept.stored(endOf(32), 31);
+  await vi.waitFor(() => expect(heard.slice(-2)).toEqual([31, 32]), { interval: 1 });
+
+  add(33);
   await kept.tick();
-  kept.heard('e31');
+  kept.stored(endOf(33), 32);
   await kept.tick();
-  expect(heard.slice(-3)).toEqual([31, 'beat', 'beat']);
+  expect(heard.slice(-4)).toEqual([32, 33, 'beat', 'beat']);
+});
+
+test('an end that is heard of before it can be read is waited for, and nothing is proven until it has come', async () => {
+  const { log, add } = testLifecycle(10, 1000);
+  const kept = feed({ lifecycle: log, isFresh: async () => true, windowMs: WINDOW_MS });
+  await kept.tick();
+  const { heard } = listen(kept);
+
+  kept.stored(endOf(12), 11);
+  await kept.tick();
+  expect(heard).toEqual([]);
+
+  add(11);
+  add(12);
+  await vi.waitFor(() => expect(heard).toEqual([11, 12]), { interval: 1 });
+  await kept.tick();
+  expect(heard).toEqual([11, 12, 'beat']);
+});
+
+test('what is heard of while the first ends are read is told in its turn, once', async () => {
+  const { log, add } = testLifecycle(10, 1000);
+  const kept = feed({ lifecycle: log, isFresh: async () => true, windowMs: WINDOW_MS });
+  const { heard } = listen(kept);
+  const first = kept.tick();
+  for (let seq = 11; seq <= 13; seq++) {
+    add(seq);
+    kept.stored(endOf(seq), seq - 1);
+  }
+  await first;
+  await vi.waitFor(() => expect(heard.filter((one) => one !== 'beat').slice(-3)).toEqual([11, 12, 13]));
+  expect(heard.filter((one) => one !== 'beat')).toHaveLength(13);
 });
 
 test('a stream that lost what it held begins anew, and everyone who listens with it', async () => {

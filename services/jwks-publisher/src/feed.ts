@@ -28,8 +28,8 @@ export type Feed = {
   windowMs: number;
   /** Adds a listener; gives every end so far, of which it has to be told first, and what takes it away again. */
   listen(listener: Listener): { ends: EndedBuild[]; leave(): void };
-  /** Hears that an event with this id was announced, and reads it from the stream. */
-  heard(eventId: string): void;
+  /** Hears that an end was stored, and the sequence of the one before it: tells it, or reads first what was missed. */
+  stored(end: StoredEnd, before: number): void;
   /** Looks whether anything is missing; resolves when done. */
   tick(): Promise<void>;
 };
@@ -63,7 +63,7 @@ export function feed({ lifecycle, isFresh, windowMs }: FeedSource): Feed {
   return {
     windowMs,
     isProven: () => performance.now() - provenAt <= PROVEN_MS,
-    heard: reader.heard,
+    stored: reader.stored,
     listen(listener) {
       listeners.add(listener);
       const leave = () => void listeners.delete(listener);

@@ -29,7 +29,7 @@ async function served(ends: EndedBuild[], max: number) {
   const http = createHttp(silent, { trustedProxies: '127.0.0.1' });
   open.push(http);
   const feed = {
-    ...{ windowMs: 900_000, isProven: () => true, heard: () => undefined, tick: async () => undefined },
+    ...{ windowMs: 900_000, isProven: () => true, stored: () => undefined, tick: async () => undefined },
     listen(listener: Listener) {
       listeners.add(listener);
       return { ends, leave: () => void listeners.delete(listener) };

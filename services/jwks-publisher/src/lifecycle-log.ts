@@ -4,8 +4,8 @@ import { checkBuildFinal } from '@mayfly/contracts/events';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { EndedBuild } from './feed-log.ts';
 
-/** One stored `build.finished`: its own id, and what it says, undefined where it is not one of ours. */
-export type StoredEnd = { seq: number; storedAt: number; eventId: string; ended: EndedBuild | undefined };
+/** One stored `build.finished`, and what it says, undefined where it is not one of ours. */
+export type StoredEnd = { seq: number; storedAt: number; ended: EndedBuild | undefined };
 
 /** Reads the ends in LIFECYCLE. Throws `temporarily_unavailable` where the stream cannot be read. */
 export type LifecycleLog = {
@@ -44,19 +44,38 @@ function readEnd(message: Msg): StoredEnd {
   const seq = Number(message.headers?.get('Nats-Sequence'));
   const storedAt = Date.parse(message.headers?.get('Nats-Time-Stamp') ?? '');
   if (!Number.isSafeInteger(seq) || seq < 1 || Number.isNaN(storedAt)) throw unreadable();
-  const { eventId, ended } = readBody(message.data);
-  return { seq, storedAt, eventId, ended: ended && { ...ended, seq, storedAt } };
+  const ended = readBody(message.data);
+  return { seq, storedAt, ended: ended && { ...ended, seq, storedAt } };
 }
 
-/** Takes the body of a `build.finished`; gives its id and what it says. */
-export function readBody(data: Uint8Array) {
+function readBody(data: Uint8Array): Omit<EndedBuild, 'seq' | 'storedAt'> | undefined {
   try {
     const event: unknown = JSON.parse(new TextDecoder().decode(data));
-    if (!checkBuildFinal.is(event)) return { eventId: '', ended: undefined };
+    if (!checkBuildFinal.is(event)) return undefined;
     const { id, attempt, reason, finished_at: finishedAt } = event.data;
-    return { eventId: event.id, ended: { source: event.source, id, attempt, reason, finishedAt } };
+    return { source: event.source, id, attempt, reason, finishedAt };
   } catch {
-    return { eventId: '', ended: undefined };
+    return undefined;
+  }
+}
+
+/**
+ * Takes what was heard on `stored.build.finished`; gives the end, and the sequence of the one before it, 0 for none. Undefined
+ * for what LIFECYCLE did not say: a service that may have the server deliver something could have it delivered there.
+ */
+export function readStored(message: Msg): { end: StoredEnd; before: number } | undefined {
+  const { headers } = message;
+  const before = Number(headers?.get('Nats-Last-Sequence') || Number.NaN);
+  const isOurs =
+    headers?.get('Nats-Stream') === STREAMS.lifecycle &&
+    headers.get('Nats-Subject') === EVENT_NAMES.buildFinished &&
+    // An answer to somebody's question has this.
+    !headers.has('Nats-Num-Pending');
+  if (!isOurs || !Number.isSafeInteger(before)) return undefined;
+  try {
+    return { end: readEnd(message), before };
+  } catch {
+    return undefined;
   }
 }
 

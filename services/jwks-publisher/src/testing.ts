@@ -78,7 +78,7 @@ export function testLifecycle(count: number, everyMs: number, isEnd = (_seq: num
 }
 
 export function storedEnd(seq: number, storedAt: number, source = 'acme'): StoredEnd {
-  return { seq, storedAt, eventId: `e${seq}`, ended: endedBuild(seq, storedAt, source) };
+  return { seq, storedAt, ended: endedBuild(seq, storedAt, source) };
 }
 
 export function endedBuild(seq: number, storedAt: number, source = 'acme'): EndedBuild {

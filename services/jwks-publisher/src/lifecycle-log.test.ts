@@ -1,0 +1,44 @@
+import { headers, type Msg } from '@nats-io/transport-node';
+import { expect, test } from 'vitest';
+import { readStored } from './lifecycle-log.ts';
+
+const EVENT = {
+  ...{ specversion: '1.0', id: '0b7f0a3e-6f0a-4c39-9d8e-6a8f0f6f2f11', source: 'acme' },
+  ...{ type: 'dev.mayfly.build.finished', time: '2026-11-20T06:00:00Z' },
+  data: { id: 'b1', attempt: 1, reason: 'success', finished_at: 1_795_000_000_000 },
+};
+const SAID = {
+  'Nats-Stream': 'LIFECYCLE',
+  'Nats-Subject': 'build.finished',
+  'Nats-Sequence': '12',
+  'Nats-Last-Sequence': '9',
+  'Nats-Time-Stamp': '2026-11-20T06:00:00.123456789Z',
+};
+
+/** A message on `stored.build.finished` as the server sends it, but for some headers. */
+function message(changed: Record<string, string | undefined> = {}, body: object = EVENT): Msg {
+  const held = headers();
+  for (const [name, value] of Object.entries({ ...SAID, ...changed })) if (value) held.set(name, value);
+  return { headers: held, data: new TextEncoder().encode(JSON.stringify(body)) } as unknown as Msg;
+}
+
+test('what the server says of a stored end is the end, and the place of the one before it', () => {
+  const stored = readStored(message());
+
+  expect(stored).toMatchObject({ before: 9, end: { seq: 12, ended: { source: 'acme', id: 'b1', seq: 12 } } });
+  expect(readStored(message({ 'Nats-Last-Sequence': '0' }))?.before).toBe(0);
+  expect(readStored(message({}, { type: 'other' }))?.end).toMatchObject({ seq: 12, ended: undefined });
+});
+
+test.each<[string, Record<string, string | undefined>]>([
+  ['without a stream', { 'Nats-Stream': undefined }],
+  ['of another stream', { 'Nats-Stream': 'BUILDS' }],
+  ['of another event', { 'Nats-Subject': 'build.running' }],
+  ['without its place', { 'Nats-Sequence': undefined }],
+  ['without the place before it', { 'Nats-Last-Sequence': undefined }],
+  ['without its time', { 'Nats-Time-Stamp': undefined }],
+  ['that answers a question', { 'Nats-Num-Pending': '3' }],
+])('a message %s is not believed', (_, changed) => {
+  expect(readStored(message(changed))).toBeUndefined();
+  expect(readStored({ data: message().data } as Msg)).toBeUndefined();
+});
