@@ -33,12 +33,15 @@ const LATE_TICK_MS = 250;
 
 /** Tokens that were had longer ago have expired, and are forgotten: a driver with much to remember stops now and then. */
 const TOKEN_KEPT_MS = 330_000;
+/** Of how many builds a second the token is remembered after their end. */
+const TOKENS_KEPT_A_SECOND = 50;
 
 /** Starts builds at a fixed rate, whatever becomes of them; each gets its token, runs for up to two seconds and finishes. */
 export function startLoad({ ci, ratePerSecond, random, onFinish }: Options): Load {
   const ledger: LedgerEntry[] = [];
   const inHand = new Set<Promise<void>>();
   const began = performance.now();
+  const keptOneIn = Math.max(1, Math.round(ratePerSecond / TOKENS_KEPT_A_SECOND));
   let isStopped = false;
   let forgotten = 0;
   const forgetOldTokens = () => {
@@ -53,8 +56,12 @@ export function startLoad({ ci, ratePerSecond, random, onFinish }: Options): Loa
         id: `chaos-${ledger.length}-${randomUUID().slice(0, 8)}`,
         startedAt: performance.now(),
       };
-      ledger.push(entry);
-      const work = live(entry, ci, random, () => isStopped, onFinish).finally(() => inHand.delete(work));
+      const isKept = ledger.push(entry) % keptOneIn === 0;
+      const finished = () => {
+        onFinish({ ...entry });
+        if (!isKept) entry.token = undefined;
+      };
+      const work = live(entry, ci, random, () => isStopped, finished).finally(() => inHand.delete(work));
       inHand.add(work);
     }
     forgetOldTokens();
@@ -74,7 +81,7 @@ async function live(
   ci: Ci,
   random: () => number,
   isStopped: () => boolean,
-  onFinish: Options['onFinish'],
+  onFinish: () => void,
 ) {
   const { source } = ci;
   const runsMs = random() * 2000;
@@ -91,7 +98,7 @@ async function live(
     finishedEvent(source, entry.id),
   );
   entry.finishAckedAt = performance.now();
-  onFinish(entry);
+  onFinish();
 }
 
 async function publishUntilStored(ci: Ci, eventName: string, event: { id: string }): Promise<number> {

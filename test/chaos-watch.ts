@@ -110,7 +110,8 @@ async function lastYes(ask: AskAll, token: string, since: number): Promise<numbe
     if (answers.includes('active')) lastActive = asked;
     open = open.filter((_, index) => answers[index] !== 'inactive');
     if (open.length === 0) return lastActive;
-    await pause(performance.now() - since < 300 ? 10 : 400);
+    const ms = performance.now() - since;
+    await pause(ms < 300 ? 10 : Math.min(ms / 10, 400));
   }
 }
 
