@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { expect, test } from 'vitest';
 import { clusterEngine } from './chaos-cluster.ts';
 import type { Engine } from './chaos-faults.ts';
@@ -22,25 +21,22 @@ const MOST_MS = isContainers ? 1000 : 250;
 const CALM_MS = isFull ? 8000 : 1000;
 /** How long the load is on before it is steady: in a short run from its first token on, at its low rate. */
 const WARM_MS = isFull || isContainers ? 5000 : 0;
-const SINGLE = { where: 'one NATS and one Redis', open: singleEngine, mostMs: MOST_MS };
-/** A cluster's nine servers and the eight services with the load beside them fill two cores: there its tail is their queue. */
-const isSmall = availableParallelism() < 4;
+const SINGLE = { where: 'one NATS and one Redis', open: singleEngine };
 const CLUSTER = {
   where: 'three NATS servers with R3 streams and a Redis that fails over',
   open: clusterEngine,
-  mostMs: isSmall ? 500 : MOST_MS,
 };
 
-for (const { where, open, mostMs } of isFull && !isContainers ? [SINGLE, CLUSTER] : [SINGLE]) {
+for (const { where, open } of isFull && !isContainers ? [SINGLE, CLUSTER] : [SINGLE]) {
   test(`on ${where}, under load, with parts killed, paused and cut off, nothing acknowledged is lost and nothing finished stays active`, {
     timeout: (SECONDS + 300) * 1000,
   }, async () => {
     await using stack = new AsyncDisposableStack();
-    await endures(await open(stack), mostMs);
+    await endures(await open(stack));
   });
 }
 
-async function endures(engine: Engine, mostMs: number): Promise<void> {
+async function endures(engine: Engine): Promise<void> {
   const { system } = engine;
   await using ci = await connectCi(system, 'acme', false);
   await using streams = await openStreams(system);
@@ -58,8 +54,6 @@ async function endures(engine: Engine, mostMs: number): Promise<void> {
   expect(tooLate).toEqual([]);
   const counted = faults.filter((fault) => buildsIn(fault, ledger) >= LEAST_BUILDS_IN_FAULT);
   expect(counted.length).toBeGreaterThanOrEqual(LEAST_FAULTS);
-  if (mostMs !== MOST_MS)
-    console.log(`on fewer than four cores p99 is held to ${mostMs} ms here, not to ${MOST_MS}`);
   // Of the hundred ends of a short run the 99th part is one: there it is printed, and the 95th held.
-  expect(shareOf(steady, isFull ? 0.99 : 0.95)).toBeLessThan(mostMs);
+  expect(shareOf(steady, isFull ? 0.99 : 0.95)).toBeLessThan(MOST_MS);
 }
