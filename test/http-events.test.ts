@@ -181,7 +181,10 @@ test('operators list and inspect dead letters, and send one again, each answer a
   expect(faultsOfAnswer('admin.dead-letters.replay', again)).toEqual([]);
   expect(again).toMatchObject({ event_name: 'ci.acme.build.started', number: listed.number });
   expect(again['seq']).toBeGreaterThan(seq);
-  expect(await system.log('build-lifecycle')).toMatch(/"by":"ada".*"dead letter sent again"/);
+  await eventually(
+    async () => /"by":"ada".*"dead letter sent again"/.test(await system.log('build-lifecycle')),
+    'line in the log that says who asked',
+  );
   expect(await commandAs(system, 'dead-letters.show', { number: 9999 })).toMatchObject({
     error: 'not_found',
   });

@@ -105,7 +105,10 @@ test('a second start that says otherwise is a conflict: dead-lettered, and the b
   expect(letter.data.error).toBe('conflict');
   expect(await knownActive(system, token)).toBe(true);
   expect(Object.keys((await ci.askGrant('contested'))?.data.id_tokens ?? {})).toEqual(['API_TOKEN']);
-  expect(await system.log('build-lifecycle')).toContain('event dead-lettered');
+  await eventually(
+    async () => (await system.log('build-lifecycle')).includes('event dead-lettered'),
+    'line in the log',
+  );
   const metrics = await (await fetch(`${system.opsUrlOf('build-lifecycle')}/metrics`)).text();
   expect(metrics).toMatch(/mayfly_events_total\{outcome="dead-lettered"\} [1-9]/);
 });

@@ -103,8 +103,11 @@ test('two key-managers that start at the same moment on an empty bucket agree on
   await using system = await testSystem({ replicas: 2 });
   await using ci = await connectCi(system);
 
-  const logs = await Promise.all(['key-manager', 'key-manager-2'].map((name) => system.log(name)));
-  expect(logs.join('').match(/"key activated"/g)).toHaveLength(4);
+  const activated = async () => {
+    const logs = await Promise.all(['key-manager', 'key-manager-2'].map((name) => system.log(name)));
+    return logs.join('').match(/"key activated"/g) ?? [];
+  };
+  await eventually(async () => (await activated()).length >= 4, 'keys that are active');
   for (let index = 0; index < 20; index++) {
     await ci.start({ id: `shared-${index}` });
     const grant = await ci.heard(`shared-${index}`);

@@ -110,7 +110,7 @@ const AMONG_SERVICES: readonly Channel[] = [
     address: EVENT_NAMES.buildFinishedStored,
     summary:
       'The same again by the NATS server, once LIFECYCLE has it: its place in the headers Nats-Sequence and Nats-Last-Sequence.',
-    ...{ from: ['build-lifecycle'], to: ['jwks-publisher'], payload: BuildFinal },
+    ...{ from: [], to: ['jwks-publisher'], payload: BuildFinal },
   },
   {
     name: 'deadLetter',
