@@ -1,5 +1,5 @@
 import type { LifecycleLog, StoredEnd } from './lifecycle-log.ts';
-import { readEndsSince } from './read-ends.ts';
+import { windowReader } from './read-ends.ts';
 
 /** Has the ends in LIFECYCLE, each once and in order. */
 export type EndReader = {
@@ -23,6 +23,7 @@ export function endReader(log: LifecycleLog, windowMs: number, take: (end: Store
   let cursor: number | undefined;
   /** The highest sequence that was heard of. */
   let latest = 0;
+  const opening = windowReader(log, windowMs, take);
   const inOrder = oneAtATime();
   let isDraining = false;
 
@@ -35,10 +36,7 @@ export function endReader(log: LifecycleLog, windowMs: number, take: (end: Store
     take(end);
   };
   const begin = async () => {
-    if (cursor !== undefined) return;
-    const read = await readEndsSince(Date.now() - windowMs, log);
-    for (const end of read.ends) advance(end);
-    cursor = read.last;
+    cursor ??= await opening.readAll();
   };
   /** Says whether there may be more. */
   const readNext = async (): Promise<boolean> => {
@@ -75,6 +73,7 @@ export function endReader(log: LifecycleLog, windowMs: number, take: (end: Store
     isComplete: () => !isBehind(),
     restart() {
       cursor = undefined;
+      opening.restart();
       latest = 0;
     },
     stored(end, before) {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Feed, feed } from './feed.ts';
 import { feedLog } from './feed-log.ts';
-import { readEndsSince } from './read-ends.ts';
+import { lastBefore, readEndsAfter } from './read-ends.ts';
 import { endedBuild, NOW, storedEnd, testLifecycle } from './testing.ts';
 
 const WINDOW_MS = 900_000;
@@ -108,6 +108,25 @@ test('what is heard of while the first ends are read is told in its turn, once',
   expect(heard.filter((one) => one !== 'beat')).toHaveLength(13);
 });
 
+test('a first reading that fails goes on where it failed, with four questions at a time', async () => {
+  const { log, asked } = testLifecycle(9000, 1, (seq) => seq % 10 === 0);
+  let [left, now, most] = [600, 0, 0];
+  const next: typeof log.next = async (seq) => {
+    if (left-- === 0) throw new Error('the bus went away');
+    most = Math.max(most, ++now);
+    return await log.next(seq).finally(() => now--);
+  };
+  const kept = feed({ lifecycle: { ...log, next }, isFresh: async () => true, windowMs: WINDOW_MS });
+
+  await expect(kept.tick()).rejects.toThrow('the bus went away');
+  expect(most).toBe(4);
+  expect(kept.isProven()).toBe(false);
+  await kept.tick();
+
+  expect(listen(kept).opening).toEqual(Array.from({ length: 900 }, (_, index) => (index + 1) * 10));
+  expect(asked()).toBeLessThan(900 + 400 + 100);
+});
+
 test('a stream that lost what it held begins anew, and everyone who listens with it', async () => {
   const { log, stored, add } = testLifecycle(10, 1000);
   const kept = feed({ lifecycle: log, isFresh: async () => true, windowMs: WINDOW_MS });
@@ -136,16 +155,15 @@ test('an end is told once however often it is announced, and forgotten after its
 test('the ends of a window are found without reading what was before it', async () => {
   const { log, asked } = testLifecycle(20_000, 10, (seq) => seq % 3 === 0);
   const since = NOW * 1000 + 19_900 * 10;
-  const { ends, last } = await readEndsSince(since, log);
+  const { ends, to, isLast } = await readEndsAfter(await lastBefore(since, log), log);
 
   expect(ends.map(({ seq }) => seq)).toEqual(
     Array.from({ length: 20_000 }, (_, index) => index + 1).filter((seq) => seq % 3 === 0 && seq >= 19_900),
   );
-  expect(last).toBe(19_998);
+  expect({ to, isLast }).toEqual({ to: 19_998, isLast: true });
   expect(asked()).toBeLessThan(120);
-  expect(await readEndsSince(0, { next: async () => undefined, last: async () => undefined })).toEqual({
-    ends: [],
-    last: 0,
-  });
+  const empty = { next: async () => undefined, last: async () => undefined };
+  expect(await lastBefore(0, empty)).toBe(0);
+  expect(await readEndsAfter(0, empty)).toEqual({ ends: [], to: 0, isLast: true });
   expect(storedEnd(1, 0).ended?.id).toBe('b1');
 });
