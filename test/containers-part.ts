@@ -27,6 +27,20 @@ const READY_DEADLINE_MS = 30_000;
 const GRACE_SECONDS = 10;
 const KILLED = 137;
 
+/** How often an engine is asked to freeze a container: on a machine that is full it cannot always do so at once. */
+const PAUSE_TRIES = 5;
+
+async function pauseSurely(container: Container): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return void (await container.pause());
+    } catch (error) {
+      if (tries === PAUSE_TRIES) throw error;
+      await wait(100);
+    }
+  }
+}
+
 /** Takes the network and what the container is made from; gives the part, which is not started yet. */
 export function partIn(network: StartedNetwork, plan: Plan): Part {
   let container: Container | undefined;
@@ -51,7 +65,7 @@ export function partIn(network: StartedNetwork, plan: Plan): Part {
       const { State } = await there().inspect();
       return State.ExitCode === KILLED ? null : State.ExitCode;
     },
-    pause: async () => void (await there().pause()),
+    pause: () => pauseSurely(there()),
     resume: async () => void (await there().unpause()),
     log: () => logOf(there()),
     async remove() {
