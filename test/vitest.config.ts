@@ -46,8 +46,8 @@ const FULL_ONLY = [...['backlog', 'clock', 'disk', 'failover', 'frozen', 'publis
   fileOf,
 );
 
-/** Those that hold times to a limit have the machine to themselves. */
-const MEASURING = ['chaos', 'introspect', 'keys-revoke', 'outages', 'rebuild'].map(fileOf);
+/** Those that hold times to a limit, or have to see what lasts two seconds, have the machine to themselves. */
+const MEASURING = ['chaos', 'introspect', 'keys-revoke', 'outages', 'projection', 'rebuild'].map(fileOf);
 const isMeasuring = process.env['MAYFLY_TEST_MEASURING'];
 
 /** System tests: each file has systems of its own, four files at a time: they wait more than they work. */
