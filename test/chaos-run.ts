@@ -32,6 +32,7 @@ export async function runChaos(engine: Engine, ci: Ci, plan: ChaosPlan): Promise
   const watch = watchEnds(engine.system, rate);
   await untilTrue(engine.isWhole, 'whole system');
   const load = startLoad({ ci, ratePerSecond: rate, random: randomFrom(seed + 1), onFinish: watch.finished });
+  const beganAt = performance.now();
   const faults: Fault[] = [];
   let warmAt = Number.POSITIVE_INFINITY;
   try {
@@ -39,6 +40,7 @@ export async function runChaos(engine: Engine, ci: Ci, plan: ChaosPlan): Promise
     await passes(warmMs);
     await eventually(() => isWarm(load.ledger, rate), 'tokens that follow starts at once', MOST_WARM_MS);
     warmAt = performance.now();
+    console.log(`seed ${seed}: warm after ${((warmAt - beganAt) / 1000).toFixed(1)} s`);
     await makeTrouble(engine, faults, { random, seconds, calmMs });
   } finally {
     console.log(`seed ${seed}: ${faults.map(told).join(', ')}`);

@@ -30,17 +30,6 @@ const KILLED = 137;
 /** How often an engine is asked to freeze a container: on a machine that is full it cannot always do so at once. */
 const PAUSE_TRIES = 5;
 
-async function pauseSurely(container: Container): Promise<void> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return void (await container.pause());
-    } catch (error) {
-      if (tries === PAUSE_TRIES) throw error;
-      await wait(100);
-    }
-  }
-}
-
 /** Takes the network and what the container is made from; gives the part, which is not started yet. */
 export function partIn(network: StartedNetwork, plan: Plan): Part {
   let container: Container | undefined;
@@ -116,4 +105,15 @@ async function logOf(container: Container): Promise<string> {
     at = end;
   }
   return Buffer.concat(pieces).toString('utf8');
+}
+
+async function pauseSurely(container: Container): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return void (await container.pause());
+    } catch (error) {
+      if (tries === PAUSE_TRIES) throw error;
+      await wait(100);
+    }
+  }
 }

@@ -119,6 +119,7 @@ test('two key-managers that start at the same moment on an empty bucket agree on
     ),
   );
   expect(sets[0]).toEqual(sets[1]);
+  expect(await activated()).toHaveLength(4);
 });
 
 describe('a service', () => {

@@ -10,8 +10,6 @@ import { onContainers, unless } from './skips.ts';
 import { type TestSystem, testSystem } from './system.ts';
 
 const BUILDS = 30;
-/** How long a recovery may take beside other tests: how long it takes alone is what others hold to a limit. */
-const RECOVERY_MS = 40_000;
 
 /** A finished build and a running one, and their tokens: what no fault may mix up. */
 type Pair = { finished: string; running: string };
@@ -26,11 +24,7 @@ async function startPair(system: TestSystem, ci: Ci, name: string): Promise<Pair
 }
 
 /** Watches, until the running build is known to run again: the finished one never does, and nothing but 503 is said meanwhile. */
-async function recovers(
-  system: TestSystem,
-  { finished, running }: Pair,
-  deadlineMs = RECOVERY_MS,
-): Promise<void> {
+async function recovers(system: TestSystem, { finished, running }: Pair, deadlineMs = 20_000): Promise<void> {
   await eventually(
     async () => {
       expect(await isActive(system, finished)).not.toBe(true);
@@ -161,15 +155,11 @@ test(
     await master.kill();
     proxy.switchTo(replica.port);
 
-    await eventually(
-      async () => {
-        const answers = await Promise.all(tokens.map((token) => isActive(system, token)));
-        expect(answers).not.toContain(true);
-        return answers.every((one) => one === false) && (await isActive(system, survivor)) === true;
-      },
-      'recovery',
-      RECOVERY_MS,
-    );
+    await eventually(async () => {
+      const answers = await Promise.all(tokens.map((token) => isActive(system, token)));
+      expect(answers).not.toContain(true);
+      return answers.every((one) => one === false) && (await isActive(system, survivor)) === true;
+    }, 'recovery');
   },
 );
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Feed, feed } from './feed.ts';
 import { feedLog } from './feed-log.ts';
-import { lastBefore, readEndsAfter } from './read-ends.ts';
+import { lastBefore, readEndsAfter, windowReader } from './read-ends.ts';
 import { endedBuild, NOW, storedEnd, testLifecycle } from './testing.ts';
 
 const WINDOW_MS = 900_000;
@@ -125,6 +125,24 @@ test('a first reading that fails goes on where it failed, with four questions at
 
   expect(listen(kept).opening).toEqual(Array.from({ length: 900 }, (_, index) => (index + 1) * 10));
   expect(asked()).toBeLessThan(900 + 400 + 100);
+});
+
+test('a first reading that failed begins anew where the stream is another one by then', async () => {
+  const { log, stored, add } = testLifecycle(9000, 1, (seq) => seq % 10 === 0);
+  let left = 600;
+  const next: typeof log.next = async (seq) => {
+    if (left-- === 0) throw new Error('the bus went away');
+    return await log.next(seq);
+  };
+  const taken: number[] = [];
+  const reader = windowReader({ ...log, next }, WINDOW_MS, ({ seq }) => void taken.push(seq));
+  await expect(reader.readAll()).rejects.toThrow('the bus went away');
+  taken.length = 0;
+  stored.clear();
+  for (const seq of [1, 2, 3]) add(seq);
+
+  expect(await reader.readAll()).toBe(3);
+  expect(taken).toEqual([1, 2, 3]);
 });
 
 test('a stream that lost what it held begins anew, and everyone who listens with it', async () => {

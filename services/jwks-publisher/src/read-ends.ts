@@ -31,6 +31,11 @@ export function windowReader(
     const { ends, to, isLast } = await readEndsAfter(from, log);
     // Begun anew meanwhile.
     if (after !== from) return undefined;
+    // A stream that ends before what was read of it is another one.
+    if (to < from) {
+      after = undefined;
+      return undefined;
+    }
     for (const end of ends.filter(({ storedAt }) => storedAt >= begins())) take(end);
     after = to;
     return isLast ? to : undefined;
