@@ -50,7 +50,7 @@ const FULL_ONLY = [...['backlog', 'clock', 'disk', 'failover', 'frozen', 'publis
 const MEASURING = ['chaos', 'introspect', 'keys-revoke', 'outages', 'projection', 'rebuild'].map(fileOf);
 const isMeasuring = process.env['MAYFLY_TEST_MEASURING'];
 
-/** System tests: each file has systems of its own, four files at a time: they wait more than they work. */
+/** System tests: each file has systems of its own, two files at a time: of more of them, a slow machine misses deadlines. */
 export default defineConfig({
   test: {
     include: isMeasuring === '1' ? MEASURING : ['*.test.ts'],
@@ -62,7 +62,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
-    maxWorkers: isContainers || isMeasuring !== '0' ? 1 : 4,
+    maxWorkers: isContainers || isMeasuring !== '0' ? 1 : 2,
     setupFiles: ['./ports.ts'],
   },
 });
