@@ -10,7 +10,7 @@ import { keyViews } from './views.ts';
 const SIGNING: unknown = expect.arrayContaining([expect.objectContaining({ alg: 'ES256', state: 'active' })]);
 
 /** A replica: its clocks can be stopped, and its way to the leader cut. */
-async function replica(store = memoryStore(() => 0)) {
+async function replica(store = memoryStore(() => 0), prepare = async () => {}) {
   const clocks = { monotonic: 0, wall: 1_800_000_000_000, leaderIsAhead: 0 };
   const link: { isCut: boolean } = { isCut: false };
   const makeKey = fakeKeys();
@@ -27,10 +27,10 @@ async function replica(store = memoryStore(() => 0)) {
         if (link.isCut) throw new Error('cut');
         return { ...(await store.state()), time: clocks.wall + clocks.leaderIsAhead };
       },
-      changedAfter: store.changedAfter,
+      changedAfter: (revision) => store.changedAfter(revision),
     },
     open: openSeal.open,
-    prepare: async () => undefined,
+    prepare,
     changed: () => undefined,
     monotonic: () => clocks.monotonic,
     wall: () => clocks.wall,
@@ -138,6 +138,51 @@ test('what another replica changed is known after one question, and a lost bucke
   await views.confirm();
 
   expect(views.now('acme')).toBeUndefined();
+});
+
+test('while changes of several keyrings are read, tokens are signed as before them, and then with all of them', async () => {
+  const store = memoryStore(() => 0);
+  const { views, shared, revokeActive } = await replica(store);
+  const before = await views.confirmed('acme');
+  const after = await revokeActive();
+  await keepKeyring('other', shared);
+  const { changedAfter } = store;
+  const reading = Promise.withResolvers<void>();
+  const isRead = Promise.withResolvers<void>();
+  store.changedAfter = async (revision) => {
+    const next = await changedAfter(revision);
+    if (next?.source !== 'other') return next;
+    reading.resolve();
+    await isRead.promise;
+    return next;
+  };
+
+  const confirming = views.confirm();
+  await reading.promise;
+  expect(await views.confirmed('acme')).toEqual(before);
+  isRead.resolve();
+  await confirming;
+
+  expect(await views.confirmed('acme')).toEqual(after);
+  expect(await views.confirmed('other')).toMatchObject({ keys: SIGNING });
+});
+
+test('what could not be prepared is prepared anew for whoever asks next, and what cannot be read is not signed on for long', async () => {
+  const store = memoryStore(() => 0);
+  let failures = 0;
+  const { clocks, views, revokeActive } = await replica(store, async () => {
+    if (failures-- > 0) throw new Error('not now');
+  });
+  failures = 1;
+  const after = await revokeActive();
+  await views.confirm();
+  expect(await views.confirmed('acme')).toEqual(after);
+
+  await revokeActive();
+  store.changedAfter = async () => undefined;
+  await expect(views.confirm()).rejects.toThrow('does not give what it has');
+  clocks.monotonic += 1000;
+  await expect(views.confirmed('acme')).rejects.toMatchObject({ code: 'temporarily_unavailable' });
 });
 
 test('a token that would outlive its key is not signed', async () => {

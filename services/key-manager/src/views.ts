@@ -34,14 +34,14 @@ type State = {
   views: Map<string, View>;
   created: string;
   revision: number;
-  confirmedAt?: { monotonic: number; wall: number };
+  confirmedAt: { monotonic: number; wall: number } | undefined;
   /** How far our wall clock is from the leader's, ms. */
   offset: number;
 };
 
 /** Opens the views, none known at first. */
 export function keyViews(viewing: Viewing): Views {
-  const state: State = { views: new Map(), created: '', revision: 0, offset: 0 };
+  const state: State = { views: new Map(), created: '', revision: 0, confirmedAt: undefined, offset: 0 };
   let asking: Promise<StoreState> | undefined;
   const now = (source: string) => {
     const view = state.views.get(source);
@@ -55,7 +55,7 @@ export function keyViews(viewing: Viewing): Views {
   };
   const confirmed = async (source: string) => {
     for (let tries = 0; tries < 2; tries++) {
-      if (!isFresh(state, viewing)) await confirm();
+      if (tries > 0 || !isFresh(state, viewing)) await confirm();
       await state.views.get(source)?.preparing;
       const keyring = now(source);
       if (keyring) return keyring;
@@ -86,29 +86,39 @@ async function ask(state: State, viewing: Viewing): Promise<StoreState> {
   const asked = { monotonic: viewing.monotonic(), wall: viewing.wall() };
   const stored = await viewing.store.state();
   if (stored.created !== state.created || stored.revision < state.revision) {
-    state.views.clear();
+    state.views = new Map();
     state.created = stored.created;
     state.revision = 0;
+    state.confirmedAt = undefined;
   }
-  if (await takeChanges(state, stored.revision, viewing))
-    viewing.changed([...state.views.values()].map(({ keyring }) => keyring));
+  const isChanged = stored.revision > state.revision;
+  if (isChanged) Object.assign(state, await afterChanges(state, stored.revision, viewing));
   state.confirmedAt = asked;
   state.offset = stored.time - (asked.wall + viewing.wall()) / 2;
   for (const view of state.views.values()) makeReady(view, viewing);
+  if (isChanged) viewing.changed([...state.views.values()].map(({ keyring }) => keyring));
   return stored;
 }
 
-async function takeChanges(state: State, newest: number, { store, open }: Viewing): Promise<boolean> {
-  const before = state.revision;
-  while (state.revision < newest) {
-    const next = await store.changedAfter(state.revision);
+/**
+ * Gives the views with every change up to the newest revision. They are taken in all at once, when all are there: until
+ * then the views of before are signed on, for as long as they were confirmed for, and nobody finds one half made.
+ */
+async function afterChanges(
+  { views, revision }: State,
+  newest: number,
+  { store, open }: Viewing,
+): Promise<Pick<State, 'views' | 'revision'>> {
+  const after = new Map(views);
+  while (revision < newest) {
+    const next = await store.changedAfter(revision);
     if (!next) throw new Error('the leader does not give what it has');
     const keyring = await open(next.source, next.sealed, next.revision);
-    if (keyring) state.views.set(next.source, { keyring, isReady: false, preparing: undefined });
-    else state.views.delete(next.source);
-    state.revision = next.revision;
+    if (keyring) after.set(next.source, { keyring, isReady: false, preparing: undefined });
+    else after.delete(next.source);
+    revision = next.revision;
   }
-  return state.revision !== before;
+  return { views: after, revision };
 }
 
 function makeReady(view: View, { prepare }: Viewing): void {
