@@ -1,3 +1,4 @@
+import { cpus } from 'node:os';
 import { doFault, type Engine, type Fault, untilTrue } from './chaos-faults.ts';
 import { type LedgerEntry, startLoad } from './chaos-load.ts';
 import { watchEnds } from './chaos-watch.ts';
@@ -35,15 +36,18 @@ export async function runChaos(engine: Engine, ci: Ci, plan: ChaosPlan): Promise
   const beganAt = performance.now();
   const faults: Fault[] = [];
   let warmAt = Number.POSITIVE_INFINITY;
+  let busy = () => 0;
   try {
     await eventually(() => load.ledger.some(({ token }) => token !== undefined), 'first token');
     await passes(warmMs);
     await eventually(() => isWarm(load.ledger, rate), 'tokens that follow starts at once', MOST_WARM_MS);
     warmAt = performance.now();
+    busy = machineTime();
     console.log(`seed ${seed}: warm after ${((warmAt - beganAt) / 1000).toFixed(1)} s`);
     await makeTrouble(engine, faults, { random, seconds, calmMs });
   } finally {
     console.log(`seed ${seed}: ${faults.map(told).join(', ')}`);
+    console.log(`seed ${seed}: the machine was ${(busy() * 100).toFixed(0)} % busy`);
     await load.stop();
   }
   await watch.done();
@@ -63,6 +67,20 @@ export async function runChaos(engine: Engine, ci: Ci, plan: ChaosPlan): Promise
   );
   const tooLate = late.filter((one) => one.ms > (one.isNearFault ? LIMITS_MS.fault : LIMITS_MS.steady));
   return { ledger: load.ledger, faults, steady, tooLate };
+}
+
+/** Begins to measure; gives what says which part of the processors' time was used since then: near 1, latencies are the machine's. */
+function machineTime(): () => number {
+  const read = () => {
+    const times = cpus().map((cpu) => cpu.times);
+    const all = times.flatMap((one) => Object.values(one)).reduce((sum, ms) => sum + ms, 0);
+    return { all, idle: times.reduce((sum, { idle }) => sum + idle, 0) };
+  };
+  const before = read();
+  return () => {
+    const { all, idle } = read();
+    return 1 - (idle - before.idle) / (all - before.all);
+  };
 }
 
 /** Gives the value that this part of them is below. */

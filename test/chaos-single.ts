@@ -1,4 +1,5 @@
 import { freePorts } from '@mayfly/infra/processes';
+import { answersOk } from '@mayfly/infra/readiness';
 import { SERVICES, type ServiceName } from '@mayfly/infra/service-environment';
 import { anyTrouble, type Engine } from './chaos-faults.ts';
 import type { TcpProxy } from './proxy.ts';
@@ -11,10 +12,12 @@ const isContainers = process.env['MAYFLY_TEST_ENGINE'] === 'containers';
 export async function singleEngine(stack: AsyncDisposableStack): Promise<Engine> {
   const { ways, wanted } = isContainers ? { ways: {}, wanted: {} } : await openWays(stack);
   const system = stack.use(await testSystem({ replicas: 2, ...wanted }));
+  const services = system.names.filter((name) => SERVICES.some((service) => name.startsWith(service)));
+  const isReady = (name: string) => answersOk(`${system.opsUrlOf(name)}/readyz`);
   return {
     system,
     next: async (random) => anyTrouble(system, system.names, ways, random),
-    isWhole: async () => true,
+    isWhole: async () => (await Promise.all(services.map(isReady))).every((one) => one),
   };
 }
 

@@ -19,18 +19,20 @@ const MOST_ASKED = { timed: 64, others: 16 };
 /** A followed end whose first question came later than this says nothing of latency. */
 const PROMPT_MS = 50;
 /**
- * Of how many ends a second the latency is taken, by asking again and again: of more of them, the questions would take as
- * much of the machine as all that is measured. The others are asked about once that should be over. To containers the way
- * of a question is longer: fewer there.
+ * Of how many ends a second the latency is taken, by asking again and again, and about how many others it is asked once that
+ * should be over: about more, the questions would take as much of the machine as all that is measured. At the end it is asked
+ * about others anew. To containers the way of a question is longer: fewer there.
  */
-const TIMED_A_SECOND = process.env['MAYFLY_TEST_ENGINE'] === 'containers' ? 25 : 100;
+const TIMED_A_SECOND = process.env['MAYFLY_TEST_ENGINE'] === 'containers' ? 25 : 50;
+const OTHERS_A_SECOND = 100;
 const UNTIMED_AFTER_MS = 150;
 
-/** Asks every replica about the token of each build that finished, at this rate, until all say that it is not active. */
+/** Asks every replica about the tokens of builds that finished, at this rate, until all say that they are not active. */
 export function watchEnds(system: TestSystem, ratePerSecond: number) {
   const timed = asker(system, MOST_ASKED.timed);
   const others = asker(system, MOST_ASKED.others);
-  const timedOneIn = Math.max(1, Math.round(ratePerSecond / TIMED_A_SECOND));
+  const oneIn = (aSecond: number) => Math.max(1, Math.round(ratePerSecond / aSecond));
+  const [timedOneIn, otherOneIn] = [oneIn(TIMED_A_SECOND), oneIn(OTHERS_A_SECOND)];
   let ends = 0;
   const latencies: Latency[] = [];
   const late: (Latency & { id: string })[] = [];
@@ -57,7 +59,10 @@ export function watchEnds(system: TestSystem, ratePerSecond: number) {
     late,
     finished(entry: LedgerEntry) {
       if (entry.token === undefined) return;
-      const work = follow(entry, ends++ % timedOneIn === 0).finally(() => watching.delete(work));
+      const end = ends++;
+      const isTimed = end % timedOneIn === 0;
+      if (!isTimed && end % otherOneIn !== 0) return;
+      const work = follow(entry, isTimed).finally(() => watching.delete(work));
       watching.add(work);
     },
     async done() {

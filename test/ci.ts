@@ -44,6 +44,8 @@ export async function connectCi(system: TestSystem, source = 'acme', isKept = tr
     maxReconnectAttempts: -1,
     reconnectTimeWait: 100,
     timeout: 5000,
+    // Every request would take three stack traces: a seventh of what a load generator does.
+    noAsyncTraces: true,
     // Of several servers one that is paused has to be left for another.
     ...(system.urlsOf('nats').length > 1 ? { pingInterval: 1000, maxPingOut: 2 } : {}),
   });

@@ -1,5 +1,7 @@
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { createLogger } from './logger.ts';
+import { createLogger, inOneWrite } from './logger.ts';
 
 /** Logs fields; gives the line. */
 function lineOf(fields: Record<string, unknown>): string {
@@ -33,3 +35,30 @@ test('what is no secret is logged as it is, and what was given is not changed', 
   });
   expect(fields.place.token).toBe('hunter2');
 });
+
+test('what is logged in one turn is written once, in its order', async () => {
+  const written: string[] = [];
+  const log = createLogger('test', 'info', inOneWrite({ write: (text) => void written.push(text) }));
+
+  for (const turn of [1, 2]) {
+    log.info('first');
+    log.info('second');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(written).toHaveLength(turn);
+  }
+  expect(written.join('').match(/"msg":"\w+"/g)).toEqual(
+    ['first', 'second', 'first', 'second'].map((text) => `"msg":"${text}"`),
+  );
+});
+
+test.each(['process.exit(3)', 'throw new Error("a bug")'])(
+  'what is logged right before %s is written',
+  (end) => {
+    const logger = fileURLToPath(new URL('./logger.ts', import.meta.url));
+    const code = `import { createLogger } from '${logger}'; createLogger('test', 'info').info('last words'); ${end};`;
+
+    const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' });
+
+    expect(stdout).toContain('last words');
+  },
+);

@@ -20,7 +20,27 @@ export function createLogger(name: string, level: string, destination?: Destinat
     redact: { paths: SECRET.flatMap((path) => [path, `err.${path}`]), censor: CENSOR },
     formatters: { log: withoutSecrets },
   };
-  return destination ? pino(options, destination) : pino(options);
+  return pino(options, destination ?? inOneWrite(pino.destination(1)));
+}
+
+/**
+ * Takes where lines go; gives what sends it those of one turn of the event loop together: a service that issues a thousand
+ * tokens a second would else write to its log a thousand times. What was logged last before the process exits is written too.
+ */
+export function inOneWrite(out: DestinationStream): DestinationStream {
+  let lines = '';
+  const flush = () => {
+    const text = lines;
+    lines = '';
+    if (text !== '') out.write(text);
+  };
+  process.on('exit', flush);
+  return {
+    write(line) {
+      if (lines === '') setImmediate(flush);
+      lines += line;
+    },
+  };
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { LifecycleLog, StoredEnd } from './lifecycle-log.ts';
-import { windowReader } from './read-ends.ts';
+import { AT_ONCE, windowReader } from './read-ends.ts';
 
 /** Has the ends in LIFECYCLE, each once and in order. */
 export type EndReader = {
@@ -43,11 +43,11 @@ export function endReader(log: LifecycleLog, windowMs: number, take: (end: Store
     const from = cursor;
     // Begun anew meanwhile.
     if (from === undefined) return false;
-    const end = await log.next(from + 1);
+    const ends = await log.some(from + 1, AT_ONCE);
     // What was heard of meanwhile was taken.
     if (cursor !== from) return true;
-    if (end) advance(end);
-    return end !== undefined;
+    for (const end of ends) advance(end);
+    return ends.length > 0;
   };
   /** Reads on until that is enough, or nothing more is there. */
   const readOn = async (isEnough: () => boolean) => {

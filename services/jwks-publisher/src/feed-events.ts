@@ -31,7 +31,11 @@ export function keepFeed(
   const isKept = windowMs < LIFECYCLE_KEPT_MS;
   if (!isKept) log.error({ windowMs }, 'tokens live longer than LIFECYCLE keeps: the feed stays closed');
   const kept = feed({
-    lifecycle: { next: (seq) => opened().next(seq), last: () => opened().last() },
+    lifecycle: {
+      next: (seq) => opened().next(seq),
+      some: (seq, most) => opened().some(seq, most),
+      last: () => opened().last(),
+    },
     isFresh: async () => isKept && (await isFresh()),
     windowMs,
   });

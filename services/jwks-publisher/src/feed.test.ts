@@ -108,15 +108,15 @@ test('what is heard of while the first ends are read is told in its turn, once',
   expect(heard.filter((one) => one !== 'beat')).toHaveLength(13);
 });
 
-test('a first reading that fails goes on where it failed, with four questions at a time', async () => {
+test('from a server that gives one end for a question, a first reading that fails goes on where it failed, four at a time', async () => {
   const { log, asked } = testLifecycle(9000, 1, (seq) => seq % 10 === 0);
   let [left, now, most] = [600, 0, 0];
-  const next: typeof log.next = async (seq) => {
+  const some: typeof log.some = async (seq) => {
     if (left-- === 0) throw new Error('the bus went away');
     most = Math.max(most, ++now);
-    return await log.next(seq).finally(() => now--);
+    return await log.some(seq, 1).finally(() => now--);
   };
-  const kept = feed({ lifecycle: { ...log, next }, isFresh: async () => true, windowMs: WINDOW_MS });
+  const kept = feed({ lifecycle: { ...log, some }, isFresh: async () => true, windowMs: WINDOW_MS });
 
   await expect(kept.tick()).rejects.toThrow('the bus went away');
   expect(most).toBe(4);
@@ -127,15 +127,29 @@ test('a first reading that fails goes on where it failed, with four questions at
   expect(asked()).toBeLessThan(900 + 400 + 100);
 });
 
+test('what was missed, and a whole window, are read many at a question', async () => {
+  const { log, add, asked } = testLifecycle(9000, 1);
+  const kept = feed({ lifecycle: log, isFresh: async () => true, windowMs: WINDOW_MS });
+  await kept.tick();
+  expect(listen(kept).opening).toHaveLength(9000);
+  expect(asked()).toBeLessThan(9000 / 64 + 40);
+
+  const before = asked();
+  for (let seq = 9001; seq <= 9640; seq++) add(seq);
+  await kept.tick();
+  expect(listen(kept).opening).toHaveLength(9640);
+  expect(asked() - before).toBeLessThan(15);
+});
+
 test('a first reading that failed begins anew where the stream is another one by then', async () => {
   const { log, stored, add } = testLifecycle(9000, 1, (seq) => seq % 10 === 0);
   let left = 600;
-  const next: typeof log.next = async (seq) => {
+  const some: typeof log.some = async (seq) => {
     if (left-- === 0) throw new Error('the bus went away');
-    return await log.next(seq);
+    return await log.some(seq, 1);
   };
   const taken: number[] = [];
-  const reader = windowReader({ ...log, next }, WINDOW_MS, ({ seq }) => void taken.push(seq));
+  const reader = windowReader({ ...log, some }, WINDOW_MS, ({ seq }) => void taken.push(seq));
   await expect(reader.readAll()).rejects.toThrow('the bus went away');
   taken.length = 0;
   stored.clear();
@@ -180,7 +194,7 @@ test('the ends of a window are found without reading what was before it', async 
   );
   expect({ to, isLast }).toEqual({ to: 19_998, isLast: true });
   expect(asked()).toBeLessThan(120);
-  const empty = { next: async () => undefined, last: async () => undefined };
+  const empty = { next: async () => undefined, some: async () => [], last: async () => undefined };
   expect(await lastBefore(0, empty)).toBe(0);
   expect(await readEndsAfter(0, empty)).toEqual({ ends: [], to: 0, isLast: true });
   expect(storedEnd(1, 0).ended?.id).toBe('b1');

@@ -1,6 +1,6 @@
-import { headers, type Msg } from '@nats-io/transport-node';
+import { headers, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { expect, test } from 'vitest';
-import { readStored } from './lifecycle-log.ts';
+import { lifecycleLog, readStored } from './lifecycle-log.ts';
 
 const EVENT = {
   ...{ specversion: '1.0', id: '0b7f0a3e-6f0a-4c39-9d8e-6a8f0f6f2f11', source: 'acme' },
@@ -41,4 +41,33 @@ test.each<[string, Record<string, string | undefined>]>([
 ])('a message %s is not believed', (_, changed) => {
   expect(readStored(message(changed))).toBeUndefined();
   expect(readStored({ data: message().data } as Msg)).toBeUndefined();
+});
+
+/** A server that answers a question for many ends with these messages, and then no more. */
+function answering(...messages: Msg[]): NatsConnection {
+  const requestMany = async () => messages.values();
+  return { requestMany } as unknown as NatsConnection;
+}
+
+const inBatch = (seq: number) => message({ 'Nats-Sequence': `${seq}`, 'Nats-Num-Pending': '5' });
+const status = (code: number, description: string): Msg =>
+  ({ headers: headers(code, description), data: new Uint8Array() }) as unknown as Msg;
+
+test('a batch of ends is believed once its end has come', async () => {
+  const whole = lifecycleLog(answering(inBatch(12), inBatch(14), status(204, 'EOB'), inBatch(15)));
+  expect((await whole.some(12, 64)).map(({ seq }) => seq)).toEqual([12, 14]);
+
+  const none = lifecycleLog(answering(status(404, 'Message Not Found')));
+  expect(await none.some(12, 64)).toEqual([]);
+
+  for (const broken of [[inBatch(12)], [], [inBatch(12), status(408, 'Bad Request')]]) {
+    const { some } = lifecycleLog(answering(...broken));
+    await expect(some(12, 64)).rejects.toMatchObject({ code: 'temporarily_unavailable' });
+  }
+});
+
+test('a server that knows no batches gives one end, which is not waited after', async () => {
+  const { some } = lifecycleLog(answering(message(), inBatch(14)));
+
+  expect((await some(12, 64)).map(({ seq }) => seq)).toEqual([12]);
 });

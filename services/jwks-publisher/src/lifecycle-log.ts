@@ -11,11 +11,15 @@ export type StoredEnd = { seq: number; storedAt: number; ended: EndedBuild | und
 export type LifecycleLog = {
   /** The first end at this sequence or after it, undefined where there is none. */
   next(seq: number): Promise<StoredEnd | undefined>;
+  /** The first ends at this sequence or after it, in order: at most so many, and fewer than that says nothing but where it is none. */
+  some(seq: number, most: number): Promise<StoredEnd[]>;
   /** The last end, undefined where there is none. */
   last(): Promise<StoredEnd | undefined>;
 };
 
 const TIMEOUT_MS = 1500;
+const SUBJECT = `$JS.API.DIRECT.GET.${STREAMS.lifecycle}`;
+const END_OF_BATCH = 204;
 
 /** Takes a connection to NATS; gives the reader over it, by direct get. */
 export function lifecycleLog(nats: NatsConnection): LifecycleLog {
@@ -28,13 +32,33 @@ export function lifecycleLog(nats: NatsConnection): LifecycleLog {
   };
   return {
     next: (seq) => get({ seq, next_by_subj: EVENT_NAMES.buildFinished }),
+    some: (seq, most) => getSome(nats, seq, most),
     last: () => get({ last_by_subj: EVENT_NAMES.buildFinished }),
   };
 }
 
+/** Asks for many ends at once, which takes a server of 2.11 or later: one before that gives the first alone. */
+async function getSome(nats: NatsConnection, seq: number, most: number): Promise<StoredEnd[]> {
+  const ends: StoredEnd[] = [];
+  try {
+    const body = JSON.stringify({ seq, next_by_subj: EVENT_NAMES.buildFinished, batch: most });
+    for await (const reply of await nats.requestMany(SUBJECT, body, { maxWait: TIMEOUT_MS })) {
+      const code = reply.headers?.code ?? 0;
+      if (code === END_OF_BATCH || code === 404) return ends;
+      if (code !== 0) throw unreadable();
+      ends.push(readEnd(reply));
+      if (!reply.headers?.has('Nats-Num-Pending')) return ends;
+    }
+  } catch (cause) {
+    throw unreadable(cause);
+  }
+  // The time was over before the end of the batch.
+  throw unreadable();
+}
+
 async function request(nats: NatsConnection, body: string): Promise<Msg> {
   try {
-    return await nats.request(`$JS.API.DIRECT.GET.${STREAMS.lifecycle}`, body, { timeout: TIMEOUT_MS });
+    return await nats.request(SUBJECT, body, { timeout: TIMEOUT_MS });
   } catch (cause) {
     throw unreadable(cause);
   }

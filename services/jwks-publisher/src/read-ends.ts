@@ -5,6 +5,8 @@ import type { LifecycleLog, StoredEnd } from './lifecycle-log.ts';
  * builds to end: of what the machine and NATS have, a few readers leave the most to them.
  */
 const WALKERS = 4;
+/** How many ends one question asks for: what takes a few milliseconds, here and of NATS. */
+export const AT_ONCE = 64;
 /** How many sequences are read before they are taken, so that what fails then begins again there. */
 const SEQUENCES_A_PART = 4000;
 
@@ -92,11 +94,12 @@ async function firstSince(time: number, first: number, last: number, log: Lifecy
 
 async function walk(from: number, to: number, log: LifecycleLog): Promise<StoredEnd[]> {
   const ends: StoredEnd[] = [];
-  for (let seq = from; seq <= to; seq++) {
-    const end = await log.next(seq);
-    if (!end || end.seq > to) break;
-    ends.push(end);
-    seq = end.seq;
+  for (let seq = from; seq <= to; ) {
+    const some = await log.some(seq, AT_ONCE);
+    ends.push(...some.filter((end) => end.seq <= to));
+    const last = some.at(-1);
+    if (!last) break;
+    seq = last.seq + 1;
   }
   return ends;
 }

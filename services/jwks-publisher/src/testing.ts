@@ -63,15 +63,17 @@ export function testLifecycle(count: number, everyMs: number, isEnd = (_seq: num
   const add = (seq: number) => void stored.set(seq, storedEnd(seq, NOW * 1000 + seq * everyMs));
   for (let seq = 1; seq <= count; seq++) if (isEnd(seq)) add(seq);
   let asked = 0;
+  const some: LifecycleLog['some'] = async (from, most) => {
+    asked += 1;
+    const after = stored.values().filter(({ seq }) => seq >= from);
+    return after
+      .toArray()
+      .toSorted((a, b) => a.seq - b.seq)
+      .slice(0, most);
+  };
   const log: LifecycleLog = {
-    async next(from) {
-      asked += 1;
-      return stored
-        .values()
-        .toArray()
-        .filter(({ seq }) => seq >= from)
-        .toSorted((a, b) => a.seq - b.seq)[0];
-    },
+    some,
+    next: async (from) => (await some(from, 1))[0],
     last: async () => stored.get(Math.max(...stored.keys())),
   };
   return { log, stored, add, asked: () => asked };
