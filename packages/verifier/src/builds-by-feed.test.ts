@@ -79,3 +79,23 @@ test('after six seconds without a beat nobody knows, nor by a beat that lay in a
   await vi.waitFor(async () => expect(await codeOf(verifier?.verify(token) as never)).toBe('taken'));
   paused.mockRestore();
 });
+
+test('an opening that was long under way proves nothing until beats have caught up with it', async () => {
+  const issuer = await fakeIssuer();
+  const feed = feedOf(issuer);
+  const token = await issuer.sign();
+  verifier = createVerifier({ issuer: ISSUER, audience: AUDIENCE, builds: 'feed', fetch: issuer.fetch });
+  await vi.waitFor(() => expect(feed.connections).toHaveLength(1));
+  const real = performance.now.bind(performance);
+  const later = vi.spyOn(performance, 'now').mockImplementation(() => real() + 8000);
+
+  feed.open();
+  feed.beat(100);
+  feed.beat(102);
+  await vi.waitFor(() => expect(feed.taken()).toBe(true));
+  expect(await codeOf(verifier.verify(token))).toBe('cannot_know');
+  feed.beat(108);
+  await vi.waitFor(async () => expect(await codeOf(verifier?.verify(token) as never)).toBe('taken'));
+  expect(feed.connections).toHaveLength(1);
+  later.mockRestore();
+});

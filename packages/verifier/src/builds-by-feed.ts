@@ -4,7 +4,7 @@ import { type FeedEvent, readEvents } from './feed-events.ts';
 /** How long the feed may be silent before nobody knows, and how late a beat may come, ms. */
 const SILENT_MS = 6000;
 const LATE_MS = 4000;
-/** How long the first token waits for the opening of the feed, ms. */
+/** How long tokens wait for the opening of the feed at first, ms. */
 const OPENING_MS = 3000;
 const RETRY_MS = 500;
 
@@ -26,6 +26,7 @@ export function buildsByFeed({ issuer, fetch }: BuildsContext, resources: Dispos
     }
   };
   hear().catch(() => undefined);
+  const openedOrLate = Promise.race([opened.promise, pause(OPENING_MS, closing.signal)]);
   const answer = (prefix: string) => {
     if (!feed.isKnown()) return 'unknown';
     return feed.hasEnded(prefix) ? 'over' : 'running';
@@ -34,7 +35,7 @@ export function buildsByFeed({ issuer, fetch }: BuildsContext, resources: Dispos
     const prefix = jti.slice(0, jti.indexOf('.') + 1);
     if (prefix === '') return 'unknown';
     if (feed.wasOpened()) return answer(prefix);
-    return Promise.race([opened.promise, pause(OPENING_MS, closing.signal)]).then(() => answer(prefix));
+    return openedOrLate.then(() => answer(prefix));
   };
 }
 
@@ -84,9 +85,10 @@ async function hearOnce(
   // A feed that says nothing for longer than may be is given up.
   let silence = setTimeout(() => breaking.abort(), SILENT_MS).unref();
   try {
+    const asked = performance.now();
     const response = await fetch(url, { headers, redirect: 'manual', signal });
     if (response.status !== 200 || !response.body) throw new Error('the feed cannot be heard');
-    const take = taker(feed, opened);
+    const take = taker(feed, opened, asked);
     for await (const event of readEvents(response.body)) {
       clearTimeout(silence);
       silence = setTimeout(() => breaking.abort(), SILENT_MS).unref();
@@ -98,9 +100,13 @@ async function hearOnce(
   }
 }
 
-/** Takes what is known; gives what takes in each event of one connection, and says whether to go on hearing it. */
-function taker(feed: FeedState, opened: () => void): (event: FeedEvent) => boolean {
-  let first: { at: number; time: number } | undefined;
+/**
+ * Takes what is known, and when the connection was asked for (ms); gives what takes in each event of it, and says whether to
+ * go on hearing it.
+ */
+function taker(feed: FeedState, opened: () => void, asked: number): (event: FeedEvent) => boolean {
+  let firstTime: number | undefined;
+  let lastLate = Infinity;
   let isOpen = false;
   return ({ name, id, data }) => {
     if (name === 'build.finished' && typeof data['jti_prefix'] === 'string') feed.end(data['jti_prefix'], id);
@@ -110,10 +116,13 @@ function taker(feed: FeedState, opened: () => void): (event: FeedEvent) => boole
     }
     const time = data['time'];
     if (name !== 'beat' || !isOpen || typeof time !== 'number') return true;
-    // Beats that lay in a buffer, as after a pause of this process, prove nothing about now.
-    first ??= { at: performance.now(), time };
-    const late = performance.now() - first.at - (time - first.time) * 1000;
-    if (late > LATE_MS) return false;
+    // Beats that lay in a buffer, as after a pause of this process or behind a long opening, prove nothing about now. The
+    // first is no older than the question.
+    firstTime ??= time;
+    const late = performance.now() - asked - (time - firstTime) * 1000;
+    const isCatchingUp = late < lastLate;
+    lastLate = late;
+    if (late > LATE_MS) return isCatchingUp;
     feed.beat();
     opened();
     return true;
@@ -122,8 +131,13 @@ function taker(feed: FeedState, opened: () => void): (event: FeedEvent) => boole
 
 function pause(ms: number, closing: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
+    const done = () => {
+      clearTimeout(timer);
+      closing.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
     timer.unref();
-    closing.addEventListener('abort', () => resolve(), { once: true });
+    closing.addEventListener('abort', done, { once: true });
   });
 }
