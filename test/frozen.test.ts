@@ -102,7 +102,7 @@ test('a mark that a paused Redis writes late proves nothing of the time in betwe
   const mark = { stream: 'now', runId: 'this', startsFloor: 0, endsFloor: 0, firstSeq: 1 };
   const write = (at: number) => keeper.writeMark('us', { ...mark, at, markedAt: at });
   const reader = buildReader({ redis: redis.connect('jwks-publisher'), runId: () => mark.runId });
-  await keeper.holdRebuild('us');
+  await keeper.takeRebuild('us');
   const { now } = await keeper.readMark();
   expect(await write(now)).toBe(true);
   expect(await reader.isFresh()).toBe(true);

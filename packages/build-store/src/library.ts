@@ -163,6 +163,14 @@ local function mark_write(keys, args)
   return 1
 end
 
+-- KEYS: rebuilding. ARGS: owner, for how much longer it has the right (ms; 0 gives it back). Says whether it was the owner's.
+local function rebuild_renew(keys, args)
+  if redis.call('GET', keys[1]) ~= args[1] then return 0 end
+  if args[2] == '0' then redis.call('UNLINK', keys[1])
+  else redis.call('SET', keys[1], args[1], 'PX', args[2]) end
+  return 1
+end
+
 -- KEYS: checks. ARGS: how many at most, for how long they are ours (ms). Gives the members that are due and the time;
 -- nobody else is given them meanwhile, and should we not see to them somebody will be later.
 local function checks_due(keys, args)
@@ -211,6 +219,7 @@ redis.register_function('builds_finish', builds_finish)
 redis.register_function{function_name='builds_read', callback=builds_read, flags={'no-writes'}}
 redis.register_function{function_name='lives_read', callback=lives_read, flags={'no-writes'}}
 redis.register_function('mark_write', mark_write)
+redis.register_function('rebuild_renew', rebuild_renew)
 redis.register_function('checks_due', checks_due)
 redis.register_function('builds_beat', builds_beat)
 redis.register_function('builds_forget', builds_forget)

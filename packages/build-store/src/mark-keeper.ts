@@ -24,10 +24,12 @@ export type MarkKeeper = {
    * it did.
    */
   writeMark(owner: string, mark: Mark): Promise<boolean>;
-  /** Says whether `owner` may rebuild now; the right lasts 5 s, and longer when asked for again. */
-  holdRebuild(owner: string): Promise<boolean>;
-  /** Gives the right back. */
-  releaseRebuild(): Promise<void>;
+  /** Says whether `owner` may rebuild from now on; the right lasts 5 s, unless it is renewed. */
+  takeRebuild(owner: string): Promise<boolean>;
+  /** Renews the right; says whether it still was the owner's: not where the data was lost meanwhile, and the right with it. */
+  renewRebuild(owner: string): Promise<boolean>;
+  /** Gives the right back, where it is the owner's. */
+  releaseRebuild(owner: string): Promise<void>;
   /** Forgets every build and the mark: for another stream than the one they came from. */
   clear(): Promise<void>;
 };
@@ -37,6 +39,8 @@ const REBUILD_HELD_MS = 5000;
 
 /** Takes a connection to Redis; gives the keeper of the mark over it. Throws `temporarily_unavailable` where Redis fails. */
 export function markKeeper(redis: Redis): MarkKeeper {
+  const renew = async (owner: string, ms: number) =>
+    (await guarded(redis.fcall('rebuild_renew', 1, REBUILDING_KEY, owner, ms))) === 1;
   return {
     async prepare() {
       const memory = await guarded(redis.info('memory'));
@@ -54,15 +58,13 @@ export function markKeeper(redis: Redis): MarkKeeper {
       const args = [owner, ...markFields(mark)];
       return (await guarded(redis.fcall('mark_write', 2, MARK_KEY, REBUILDING_KEY, ...args))) === 1;
     },
-    async holdRebuild(owner) {
+    async takeRebuild(owner) {
       const taken = await guarded(redis.set(REBUILDING_KEY, owner, 'PX', REBUILD_HELD_MS, 'NX'));
-      if (taken === 'OK') return true;
-      if ((await guarded(redis.get(REBUILDING_KEY))) !== owner) return false;
-      await guarded(redis.set(REBUILDING_KEY, owner, 'PX', REBUILD_HELD_MS));
-      return true;
+      return taken === 'OK' || (await renew(owner, REBUILD_HELD_MS));
     },
-    async releaseRebuild() {
-      await guarded(redis.unlink(REBUILDING_KEY));
+    renewRebuild: (owner) => renew(owner, REBUILD_HELD_MS),
+    async releaseRebuild(owner) {
+      await renew(owner, 0);
     },
     async clear() {
       await guarded(redis.unlink(MARK_KEY, CHECKS_KEY));

@@ -14,6 +14,8 @@ type Commands = {
   announce: Pick<Announcer, 'ended'>;
   deadLetters: DeadLetters;
   heartbeatMs(source: string): number | undefined;
+  /** Says whether what Redis holds of builds is all that there is. */
+  isFresh(): boolean;
   now(): number;
 };
 
@@ -62,7 +64,14 @@ async function revoke(
   log: Logger,
 ): Promise<object> {
   const { source, id, attempt, by, note } = checkRevokeBuild.parse(body);
+  // What is not known yet must not be called nothing: whoever revokes would leave a build that runs.
+  const known = () => {
+    if (!commands.isFresh())
+      throw new ServiceError('temporarily_unavailable', 'the state of builds is not known just now');
+  };
+  known();
   const record = await commands.writer.find({ source, id });
+  known();
   const isThere = record?.state === 'running' && (attempt === undefined || attempt === record.attempt);
   if (!isThere) throw new ServiceError('not_found', 'no such build runs');
   const life = { source, id, attempt: record.attempt };

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { MarkKeeper } from '@mayfly/build-store/mark-keeper';
 import type { Logger } from 'pino';
-import { type Overlap, overlap } from './overlap.ts';
+import { keepRight, type Overlap, overlap } from './overlap.ts';
 import { type Held, type Progress, type ReplayRange, replayRange } from './progress.ts';
 
 type Projection = {
@@ -56,7 +56,12 @@ export function keepFresh(projection: Projection, stopping: AbortSignal, log: Lo
     const connection = projection.connection();
     const isProven = provenConnection === connection;
     if (isProven) await after.catchUp();
-    const { isRebuilt, isProof } = await prove(projection, { runId, isProven }, { owner, after }, log);
+    const { isRebuilt, isProof } = await prove(
+      projection,
+      { runId, connection, isProven },
+      { owner, after },
+      log,
+    );
     if (isRebuilt) provenConnection = connection;
     return isProof;
   };
@@ -76,27 +81,23 @@ export function keepFresh(projection: Projection, stopping: AbortSignal, log: Lo
   };
 }
 
+/** The Redis process that is proven: its id and our connection to it, and whether we proved it before over that. */
+type Target = Pick<Held, 'runId' | 'isProven'> & { connection: number };
+
+/** Who keeps the projection, and what it still replays after a process took over. */
+type Keeper = { owner: string; after: Overlap };
+
 async function prove(
   projection: Projection,
-  held: Pick<Held, 'runId' | 'isProven'>,
-  { owner, after }: { owner: string; after: Overlap },
+  target: Target,
+  keeper: Keeper,
   log: Logger,
 ): Promise<{ isRebuilt: boolean; isProof: boolean }> {
   const { marks } = projection;
-  const read = await marks.readMark();
-  let progress = await projection.progress();
-  let range = replayRange({ ...held, ...read }, progress);
-  if (range) {
-    if (!(await marks.holdRebuild(owner))) return { isRebuilt: false, isProof: false };
-    if (read.mark?.stream !== progress.stream) {
-      await marks.clear();
-      // What anybody recorded until now may be gone: all that was delivered by now has to be replayed.
-      progress = await projection.progress();
-      range = replayRange({ ...held, now: read.now, mark: undefined }, progress) ?? range;
-    }
-    await rebuild(projection, range, owner, log);
-    after.begin(range, read.mark, held.runId);
-  }
+  const found = await look(projection, target);
+  const isTaken = found.range !== undefined;
+  if (isTaken && !(await marks.takeRebuild(keeper.owner))) return { isRebuilt: false, isProof: false };
+  const { read, progress, range } = isTaken ? await complete(projection, target, keeper, log) : found;
   const { stream, firstSeq, starts, ends, oldestEndAt, at } = progress;
   // Data that is complete up to its floors is worth a mark though it is not fresh: it need not be replayed again.
   const isProof = oldestEndAt === undefined || at - oldestEndAt <= MAX_LAG_MS;
@@ -105,22 +106,53 @@ async function prove(
   const times = range
     ? { at: 0, markedAt: (await marks.readMark()).now }
     : { at: isProof ? read.now : 0, markedAt: read.now };
-  const mark = { stream, runId: held.runId, firstSeq, ...floors, ...times };
-  const isWritten = await marks.writeMark(owner, mark);
-  if (range) await marks.releaseRebuild();
+  sameProcess(projection, target);
+  const mark = { stream, runId: target.runId, firstSeq, ...floors, ...times };
+  const isWritten = await marks.writeMark(keeper.owner, mark);
+  if (isTaken) await marks.releaseRebuild(keeper.owner);
   return { isRebuilt: isWritten, isProof: isProof && isWritten && !range };
+}
+
+/** Replays, by the right to, what is missing; gives what was there before, and what was replayed. */
+async function complete(projection: Projection, target: Target, { owner, after }: Keeper, log: Logger) {
+  // Somebody else may have rebuilt it, or the data was lost, before the right was ours.
+  let { read, progress, range } = await look(projection, target);
+  if (!range) return { read, progress, range };
+  if (read.mark?.stream !== progress.stream) {
+    await projection.marks.clear();
+    // What anybody recorded until now may be gone: all that was delivered by now has to be replayed.
+    progress = await projection.progress();
+    range = replayRange({ ...target, now: read.now, mark: undefined }, progress) ?? range;
+  }
+  await rebuild(projection, range, target, owner, log);
+  after.begin(range, read.mark, target.runId);
+  return { read, progress, range };
+}
+
+/** Reads the mark, then asks JetStream; gives both, and what has to be replayed. */
+async function look(projection: Projection, target: Target) {
+  const read = await projection.marks.readMark();
+  const progress = await projection.progress();
+  return { read, progress, range: replayRange({ ...target, ...read }, progress) };
+}
+
+/** Throws where the connection now leads to another process than the one that is proven: its mark is not for that one. */
+function sameProcess({ runId, connection }: Projection, target: Target): void {
+  if (runId() === target.runId && connection() === target.connection) return;
+  throw new Error('redis is another process by now');
 }
 
 async function rebuild(
   projection: Projection,
   range: ReplayRange,
+  target: Target,
   owner: string,
   log: Logger,
 ): Promise<void> {
   const started = performance.now();
   const hold = async () => {
-    if (await projection.marks.holdRebuild(owner)) return;
-    throw new Error('another replica took over the rebuild');
+    sameProcess(projection, target);
+    await keepRight(projection.marks, owner);
   };
   const events = await projection.replay(range, hold);
   const ms = Math.round(performance.now() - started);

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { EVENT_NAMES, MAX_EVENT_BYTES } from '@mayfly/contracts/bus';
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { Policy } from '@mayfly/contracts/policy';
@@ -28,18 +28,17 @@ export function eventRoutes(http: FastifyInstance, edge: Edge): void {
     const eventName = verb === 'finished' ? EVENT_NAMES.finished(source) : EVENT_NAMES.started(source);
     const data = Buffer.from(text);
     admit({ eventName, seq: 1, storedAt: edge.now(), data }, edge.policy);
-    // The id is the source's own within its name: no other source can take it first.
-    const { seq, duplicate } = await store(edge.js, eventName, data, `${source}:${id}`);
+    const { seq, duplicate } = await store(edge.js, eventName, data);
     return reply.code(202).header('cache-control', 'no-store').send({ id, seq, duplicate });
   });
 }
 
-async function store(
-  js: JetStreamClient,
-  eventName: string,
-  data: Uint8Array,
-  msgID: string,
-): Promise<PubAck> {
+/**
+ * Stores an event; the same one sent again is stored once. JetStream compares nothing but the id: one made from all that the
+ * event says never stands for another event, as the CI's own might, nor can another source, which cannot know it, take it first.
+ */
+async function store(js: JetStreamClient, eventName: string, data: Uint8Array): Promise<PubAck> {
+  const msgID = createHash('sha256').update(`${eventName}\0`).update(data).digest('base64url');
   try {
     return await js.publish(eventName, data, { msgID, timeout: TIMEOUT_MS });
   } catch (cause) {

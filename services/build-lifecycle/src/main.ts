@@ -79,6 +79,7 @@ await run(
       {
         ...recording,
         now,
+        isFresh,
         nats: bus.nats,
         sources: Object.keys(policy.sources),
         announce,

@@ -6,7 +6,11 @@ function takenOver() {
   const state = { delivered: 5, now: 0, isHeld: false, replayed: [] as ReplayRange[] };
   const upTo = () => ({ floor: state.delivered, delivered: state.delivered });
   const projection = {
-    marks: { holdRebuild: async () => !state.isHeld, releaseRebuild: async () => undefined },
+    marks: {
+      takeRebuild: async () => !state.isHeld,
+      renewRebuild: async () => !state.isHeld,
+      releaseRebuild: async () => undefined,
+    },
     progress: async () => ({
       ...{ stream: 'now', firstSeq: 1, endsWaiting: 0, at: 1000, oldestEndAt: undefined },
       ...{ starts: upTo(), ends: upTo() },

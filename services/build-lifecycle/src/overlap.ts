@@ -3,7 +3,7 @@ import type { MarkKeeper } from '@mayfly/build-store/mark-keeper';
 import type { Progress, ReplayRange } from './progress.ts';
 
 type Projection = {
-  marks: Pick<MarkKeeper, 'holdRebuild' | 'releaseRebuild'>;
+  marks: Pick<MarkKeeper, 'takeRebuild' | 'renewRebuild' | 'releaseRebuild'>;
   progress(): Promise<Progress>;
   replay(range: ReplayRange, beat: () => Promise<void>): Promise<number>;
 };
@@ -42,14 +42,20 @@ export function overlap(
         ends: { from: open.ends + 1, to: ends.delivered },
       };
       if (range.starts.from > range.starts.to && range.ends.from > range.ends.to) return 0;
-      if (!(await marks.holdRebuild(owner))) return 0;
+      if (!(await marks.takeRebuild(owner))) return 0;
       try {
-        const events = await replay(range, async () => void (await marks.holdRebuild(owner)));
+        const events = await replay(range, () => keepRight(marks, owner));
         open = { ...open, starts: starts.delivered, ends: ends.delivered };
         return events;
       } finally {
-        await marks.releaseRebuild();
+        await marks.releaseRebuild(owner);
       }
     },
   };
+}
+
+/** Renews the right to rebuild; throws where it is not the owner's any more. */
+export async function keepRight(marks: Pick<MarkKeeper, 'renewRebuild'>, owner: string): Promise<void> {
+  if (await marks.renewRebuild(owner)) return;
+  throw new Error('another replica took over the rebuild, or the data was lost meanwhile');
 }

@@ -25,7 +25,8 @@ export type Progress = {
 /** Asks JetStream how far the two consumers are. Throws where it does not answer. */
 export async function readProgress(nats: NatsConnection, jsm: JetStreamManager): Promise<Progress> {
   // The stream first: a consumer with nothing left then has everything up to this last sequence.
-  const { created, state } = await jsm.streams.info(STREAMS.builds);
+  const info = await jsm.streams.info(STREAMS.builds);
+  const { created, state } = info;
   const starts = await jsm.consumers.info(STREAMS.builds, CONSUMERS.starts);
   const ends = await jsm.consumers.info(STREAMS.builds, CONSUMERS.ends);
   return {
@@ -34,7 +35,8 @@ export async function readProgress(nats: NatsConnection, jsm: JetStreamManager):
     starts: progressOf(starts, state.last_seq),
     ends: progressOf(ends, state.last_seq),
     endsWaiting: ends.num_pending + ends.num_ack_pending,
-    at: timeOf(ends),
+    // Of the stream's leader, which stamps what it stores: that of a consumer may run on a server with another clock.
+    at: timeOf(info),
     oldestEndAt: isDone(ends) ? undefined : await oldestEndAfter(nats, ends.ack_floor.stream_seq),
   };
 }

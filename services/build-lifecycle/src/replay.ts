@@ -53,7 +53,7 @@ async function replayPart(
   try {
     const consumer = await js.consumers.get(STREAMS.builds, name);
     const { num_pending } = await consumer.info(true);
-    return num_pending === 0 ? 0 : await readAll(consumer, target, part.to, beat);
+    return num_pending === 0 ? 0 : await readAll({ consumer, to: part.to, delivered: 0 }, target, beat);
   } finally {
     await jsm.consumers.delete(STREAMS.builds, name).catch(() => undefined);
   }
@@ -81,19 +81,17 @@ async function makeConsumer(jsm: JetStreamManager, { from, filter }: Part): Prom
   throw new Error('unreachable');
 }
 
-async function readAll(
-  consumer: Consumer,
-  target: Target,
-  to: number,
-  beat: () => Promise<void>,
-): Promise<number> {
-  let next = readChunk(consumer, to);
+/** A consumer that is read up to a sequence of the stream, and how many messages of it have come. */
+type Reading = { consumer: Consumer; to: number; delivered: number };
+
+async function readAll(reading: Reading, target: Target, beat: () => Promise<void>): Promise<number> {
+  let next = readChunk(reading);
   let recorded: Promise<unknown> = Promise.resolve();
   for (let events = 0; ; ) {
     const { messages, isLast } = await next;
     // The next chunk is on its way while this one is read, and this one is read while that before it is recorded.
     if (!isLast) {
-      next = readChunk(consumer, to);
+      next = readChunk(reading);
       next.catch(() => undefined);
     }
     const before = recorded;
@@ -108,17 +106,30 @@ async function readAll(
   }
 }
 
-async function readChunk(consumer: Consumer, to: number): Promise<{ messages: JsMsg[]; isLast: boolean }> {
+/**
+ * Reads the next messages. What the server has sent counts as delivered, whether it came or not: the consumer numbers its
+ * messages, and where one is missing, or somebody else's consumer has the name by now, it throws.
+ */
+async function readChunk(reading: Reading): Promise<{ messages: JsMsg[]; isLast: boolean }> {
+  const { consumer, to } = reading;
   const messages: JsMsg[] = [];
   let isLast = false;
-  // Ends by itself where the rest of the range has left the stream meanwhile.
-  for await (const message of await consumer.fetch({ max_messages: CHUNK, expires: 2000 })) {
+  for await (const message of await consumer.fetch({ max_messages: CHUNK, expires: 5000 })) {
+    const { deliverySequence, pending } = message.info;
+    reading.delivered += 1;
+    if (deliverySequence !== reading.delivered) throw incomplete();
     if (message.seq <= to) messages.push(message);
-    isLast = message.seq >= to || message.info.pending === 0;
+    isLast = message.seq >= to || pending === 0;
     if (isLast) break;
   }
-  return { messages, isLast: isLast || messages.length === 0 };
+  if (isLast || messages.length > 0) return { messages, isLast };
+  // The rest of the range has left the stream meanwhile, or was sent and never came.
+  const { num_pending, delivered } = await consumer.info();
+  if (num_pending > 0 || delivered.consumer_seq !== reading.delivered) throw incomplete();
+  return { messages, isLast: true };
 }
+
+const incomplete = () => new Error('not every message of the replay has come');
 
 async function apply(message: JsMsg, target: Target): Promise<void> {
   try {
