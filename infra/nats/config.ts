@@ -78,6 +78,8 @@ export const PERMISSIONS: Record<string, Permissions> = {
       EVENT_NAMES.readKeySet('*'),
       EVENT_NAMES.signStatusList,
       `$JS.API.DIRECT.GET.${STREAMS.lifecycle}`,
+      // Which end is the last, by the leader.
+      `$JS.API.STREAM.MSG.GET.${STREAMS.lifecycle}`,
     ],
     subscribe: [inbox('jwks-publisher'), EVENT_NAMES.keySetChanged('*'), EVENT_NAMES.buildFinishedStored],
   },

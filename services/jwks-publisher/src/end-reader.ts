@@ -5,15 +5,15 @@ import { AT_ONCE, windowReader } from './read-ends.ts';
 export type EndReader = {
   /** Hears that an end was stored, and the sequence of the one before it, 0 for none: takes it, or reads first what was missed. */
   stored(end: StoredEnd, before: number): void;
-  /** Reads everything that is there; resolves when done. */
+  /** Reads everything that can be read; resolves when done. */
   catchUp(): Promise<void>;
-  /** Says whether nothing that was heard of is still to be read. */
+  /** Says whether nothing is still to be read of what was heard of, or the leader has. */
   isComplete(): boolean;
   /** Begins anew, from the beginning of the window. */
   restart(): void;
 };
 
-/** How long an end that was heard of may take to appear where it is read, ms: longer, and it was lost. */
+/** How long it is looked at once for an end that was heard of, ms. */
 const AWAITED_MS = 3000;
 /** How soon it is looked again for one that has not appeared, ms: each time later. */
 const LOOK_AGAIN_MS = { first: 2, last: 32 };
@@ -28,9 +28,6 @@ export function endReader(log: LifecycleLog, windowMs: number, take: (end: Store
   let isDraining = false;
 
   const isBehind = () => (cursor ?? 0) < latest;
-  const giveUp = () => {
-    latest = cursor ?? 0;
-  };
   const advance = (end: StoredEnd) => {
     cursor = end.seq;
     take(end);
@@ -63,13 +60,19 @@ export function endReader(log: LifecycleLog, windowMs: number, take: (end: Store
       () => !isBehind(),
       () => inOrder(() => readOn(() => !isBehind())),
     )
-      .then(giveUp, giveUp)
+      // What is still missing then, and whether it is there at all, is asked when it is looked next.
+      .catch(() => undefined)
       .finally(() => {
         isDraining = false;
       });
   };
+  const readAll = async () => {
+    await begin();
+    latest = await latestOf(log, () => latest);
+    await readOn(() => false);
+  };
   return {
-    catchUp: joined(inOrder, () => readOn(() => false)),
+    catchUp: joined(inOrder, readAll),
     isComplete: () => !isBehind(),
     restart() {
       cursor = undefined;
@@ -85,7 +88,14 @@ export function endReader(log: LifecycleLog, windowMs: number, take: (end: Store
   };
 }
 
-/** Acts, each time later, until that is so or what was heard of is lost. */
+/** Asks the leader how far the stream goes; gives the latest that there is. What was heard of beyond that before was lost. */
+async function latestOf(log: LifecycleLog, heard: () => number): Promise<number> {
+  const before = heard();
+  const last = (await log.last())?.seq ?? 0;
+  return heard() === before ? last : Math.max(heard(), last);
+}
+
+/** Acts, each time later, until that is so or it has taken too long. */
 async function tryUntil(isSo: () => boolean, act: () => Promise<void>): Promise<void> {
   const until = performance.now() + AWAITED_MS;
   let waitMs = LOOK_AGAIN_MS.first;

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Feed, feed } from './feed.ts';
 import { feedLog } from './feed-log.ts';
+import type { StoredEnd } from './lifecycle-log.ts';
 import { lastBefore, readEndsAfter, windowReader } from './read-ends.ts';
 import { endedBuild, NOW, storedEnd, testLifecycle } from './testing.ts';
 
@@ -79,19 +80,79 @@ test('an end that is heard of in its turn is told at once, and not asked for; on
 
 test('an end that is heard of before it can be read is waited for, and nothing is proven until it has come', async () => {
   const { log, add } = testLifecycle(10, 1000);
-  const kept = feed({ lifecycle: log, isFresh: async () => true, windowMs: WINDOW_MS });
+  let leaders = endOf(10);
+  const lifecycle = { ...log, last: async () => leaders };
+  const kept = feed({ lifecycle, isFresh: async () => true, windowMs: WINDOW_MS });
   await kept.tick();
   const { heard } = listen(kept);
+  expect(kept.isProven()).toBe(true);
 
+  leaders = endOf(12);
   kept.stored(endOf(12), 11);
-  await kept.tick();
+  expect(kept.isProven()).toBe(false);
+  for (let times = 0; times < 3; times++) await kept.tick();
   expect(heard).toEqual([]);
+  expect(kept.isProven()).toBe(false);
 
   add(11);
   add(12);
   await vi.waitFor(() => expect(heard).toEqual([11, 12]), { interval: 1 });
   await kept.tick();
   expect(heard).toEqual([11, 12, 'beat']);
+});
+
+test('an end that was heard of and is not in the stream, as its leader says, was lost: the others are proven without it', async () => {
+  const { log } = testLifecycle(10, 1000);
+  const kept = feed({ lifecycle: log, isFresh: async () => true, windowMs: WINDOW_MS });
+  await kept.tick();
+  const { heard } = listen(kept);
+
+  kept.stored(endOf(12), 11);
+  expect(kept.isProven()).toBe(false);
+  await kept.tick();
+
+  expect(heard).toEqual(['beat']);
+  expect(kept.isProven()).toBe(true);
+});
+
+test('what a replica of the stream does not have yet is not taken for what is not there', async () => {
+  const { log, stored, add } = testLifecycle(9, 1000);
+  const lifecycle = { ...log, last: async () => endOf(10) };
+  const kept = feed({ lifecycle, isFresh: async () => true, windowMs: WINDOW_MS });
+
+  await expect(kept.tick()).rejects.toMatchObject({ code: 'temporarily_unavailable' });
+  expect(kept.isProven()).toBe(false);
+  add(10);
+  await kept.tick();
+  expect(listen(kept).opening).toHaveLength(10);
+  expect(kept.isProven()).toBe(true);
+
+  stored.delete(10);
+  lifecycle.last = async () => endOf(11);
+  const { heard } = listen(kept);
+  await kept.tick();
+  expect(heard).toEqual([]);
+  add(10);
+  add(11);
+  await kept.tick();
+  expect(heard).toEqual([11, 'beat']);
+});
+
+test('a stream that was made anew after a window without an end is read from its beginning', async () => {
+  const { log, stored } = testLifecycle(10, 1000);
+  const kept = feed({ lifecycle: log, isFresh: async () => true, windowMs: WINDOW_MS });
+  await kept.tick();
+  vi.setSystemTime(NOW * 1000 + 100_000 + WINDOW_MS);
+  await kept.tick();
+  const { heard, opening } = listen(kept);
+  expect(opening).toEqual([]);
+
+  stored.clear();
+  for (const seq of [1, 2]) stored.set(seq, storedEnd(seq, Date.now()));
+  kept.stored(stored.get(2) as StoredEnd, 1);
+  await kept.tick();
+
+  expect(heard).toEqual([1, 2, 'beat']);
 });
 
 test('what is heard of while the first ends are read is told in its turn, once', async () => {

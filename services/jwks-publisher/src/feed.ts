@@ -55,14 +55,20 @@ export function feed({ lifecycle, isFresh, windowMs }: FeedSource): Feed {
     reader.restart();
     for (const listener of listeners) listener.end();
   };
-  const isSameStream = async () => {
+  const isSameStream = async (windowBegins: number) => {
+    if (!log.newest()) {
+      // Nothing is known of the window: an end in it stands in a stream that was made anew, or cut short, before what was read.
+      const last = await lifecycle.last();
+      if (last && last.storedAt >= windowBegins && !log.newest()) reader.restart();
+      return true;
+    }
     mismatches = (await holds(log.newest(), lifecycle)) ? 0 : mismatches + 1;
     if (mismatches >= MISMATCHES) beginAnew();
     return mismatches === 0 || mismatches >= MISMATCHES;
   };
   return {
     windowMs,
-    isProven: () => performance.now() - provenAt <= PROVEN_MS,
+    isProven: () => reader.isComplete() && performance.now() - provenAt <= PROVEN_MS,
     stored: reader.stored,
     listen(listener) {
       listeners.add(listener);
@@ -71,8 +77,9 @@ export function feed({ lifecycle, isFresh, windowMs }: FeedSource): Feed {
     },
     async tick() {
       const began = performance.now();
-      log.forgetBefore(Date.now() - windowMs);
-      if (!(await isFresh()) || !(await isSameStream())) return;
+      const windowBegins = Date.now() - windowMs;
+      log.forgetBefore(windowBegins);
+      if (!(await isFresh()) || !(await isSameStream(windowBegins))) return;
       await reader.catchUp();
       if (!reader.isComplete()) return;
       provenAt = began;

@@ -60,7 +60,8 @@ test('a batch of ends is believed once its end has come', async () => {
   const none = lifecycleLog(answering(status(404, 'Message Not Found')));
   expect(await none.some(12, 64)).toEqual([]);
 
-  for (const broken of [[inBatch(12)], [], [inBatch(12), status(408, 'Bad Request')]]) {
+  const outOfOrder = [inBatch(14), inBatch(12), status(204, 'EOB')];
+  for (const broken of [[inBatch(12)], [], [inBatch(12), status(408, 'Bad Request')], outOfOrder]) {
     const { some } = lifecycleLog(answering(...broken));
     await expect(some(12, 64)).rejects.toMatchObject({ code: 'temporarily_unavailable' });
   }

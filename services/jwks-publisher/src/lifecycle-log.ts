@@ -13,40 +13,51 @@ export type LifecycleLog = {
   next(seq: number): Promise<StoredEnd | undefined>;
   /** The first ends at this sequence or after it, in order: at most so many, and fewer than that says nothing but where it is none. */
   some(seq: number, most: number): Promise<StoredEnd[]>;
-  /** The last end, undefined where there is none. */
+  /** The last end, by the leader: what the others are read from may be a replica that is behind. Undefined where there is none. */
   last(): Promise<StoredEnd | undefined>;
 };
 
 const TIMEOUT_MS = 1500;
-const SUBJECT = `$JS.API.DIRECT.GET.${STREAMS.lifecycle}`;
+const DIRECT = `$JS.API.DIRECT.GET.${STREAMS.lifecycle}`;
+const BY_LEADER = `$JS.API.STREAM.MSG.GET.${STREAMS.lifecycle}`;
 const END_OF_BATCH = 204;
+const NOTHING_THERE = 404;
 
-/** Takes a connection to NATS; gives the reader over it, by direct get. */
+/** Takes a connection to NATS; gives the reader over it, by direct get but for the last end. */
 export function lifecycleLog(nats: NatsConnection): LifecycleLog {
-  const get = async (wanted: object) => {
-    const reply = await request(nats, JSON.stringify(wanted));
-    const code = reply.headers?.code ?? 0;
-    if (code === 404) return undefined;
-    if (code !== 0) throw unreadable();
-    return readEnd(reply);
-  };
   return {
-    next: (seq) => get({ seq, next_by_subj: EVENT_NAMES.buildFinished }),
+    async next(seq) {
+      const body = JSON.stringify({ seq, next_by_subj: EVENT_NAMES.buildFinished });
+      const reply = await request(nats, DIRECT, body);
+      return isOver(reply) ? undefined : readEnd(reply);
+    },
     some: (seq, most) => getSome(nats, seq, most),
-    last: () => get({ last_by_subj: EVENT_NAMES.buildFinished }),
+    last: () => getLast(nats),
   };
 }
+
+/** Asks the leader of the stream, which alone is never behind. */
+async function getLast(nats: NatsConnection): Promise<StoredEnd | undefined> {
+  const reply = await request(nats, BY_LEADER, JSON.stringify({ last_by_subj: EVENT_NAMES.buildFinished }));
+  const { message, error } = reply.json<LeaderAnswer>();
+  if (message) return endFrom(message.seq, Date.parse(message.time), Buffer.from(message.data, 'base64'));
+  if (error?.code === 404) return undefined;
+  throw unreadable();
+}
+
+type LeaderAnswer = {
+  message?: { seq: number; time: string; data: string };
+  error?: { code: number };
+};
 
 /** Asks for many ends at once, which takes a server of 2.11 or later: one before that gives the first alone. */
 async function getSome(nats: NatsConnection, seq: number, most: number): Promise<StoredEnd[]> {
   const ends: StoredEnd[] = [];
   try {
     const body = JSON.stringify({ seq, next_by_subj: EVENT_NAMES.buildFinished, batch: most });
-    for await (const reply of await nats.requestMany(SUBJECT, body, { maxWait: TIMEOUT_MS })) {
-      const code = reply.headers?.code ?? 0;
-      if (code === END_OF_BATCH || code === 404) return ends;
-      if (code !== 0) throw unreadable();
-      ends.push(readEnd(reply));
+    for await (const reply of await nats.requestMany(DIRECT, body, { maxWait: TIMEOUT_MS })) {
+      if (isOver(reply)) return ends;
+      ends.push(endAfter(ends.at(-1)?.seq ?? seq - 1, reply));
       if (!reply.headers?.has('Nats-Num-Pending')) return ends;
     }
   } catch (cause) {
@@ -56,9 +67,22 @@ async function getSome(nats: NatsConnection, seq: number, most: number): Promise
   throw unreadable();
 }
 
-async function request(nats: NatsConnection, body: string): Promise<Msg> {
+/** Says whether an answer is no end, as there is none or no more. */
+function isOver({ headers }: Msg): boolean {
+  const code = headers?.code ?? 0;
+  if (code !== 0 && code !== END_OF_BATCH && code !== NOTHING_THERE) throw unreadable();
+  return code !== 0;
+}
+
+function endAfter(seq: number, reply: Msg): StoredEnd {
+  const end = readEnd(reply);
+  if (end.seq <= seq) throw unreadable();
+  return end;
+}
+
+async function request(nats: NatsConnection, subject: string, body: string): Promise<Msg> {
   try {
-    return await nats.request(SUBJECT, body, { timeout: TIMEOUT_MS });
+    return await nats.request(subject, body, { timeout: TIMEOUT_MS });
   } catch (cause) {
     throw unreadable(cause);
   }
@@ -67,8 +91,12 @@ async function request(nats: NatsConnection, body: string): Promise<Msg> {
 function readEnd(message: Msg): StoredEnd {
   const seq = Number(message.headers?.get('Nats-Sequence'));
   const storedAt = Date.parse(message.headers?.get('Nats-Time-Stamp') ?? '');
+  return endFrom(seq, storedAt, message.data);
+}
+
+function endFrom(seq: number, storedAt: number, data: Uint8Array): StoredEnd {
   if (!Number.isSafeInteger(seq) || seq < 1 || Number.isNaN(storedAt)) throw unreadable();
-  const ended = readBody(message.data);
+  const ended = readBody(data);
   return { seq, storedAt, ended: ended && { ...ended, seq, storedAt } };
 }
 

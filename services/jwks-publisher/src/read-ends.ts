@@ -1,3 +1,4 @@
+import { ServiceError } from '@mayfly/contracts/errors';
 import type { LifecycleLog, StoredEnd } from './lifecycle-log.ts';
 
 /**
@@ -98,7 +99,8 @@ async function walk(from: number, to: number, log: LifecycleLog): Promise<Stored
     const some = await log.some(seq, AT_ONCE);
     ends.push(...some.filter((end) => end.seq <= to));
     const last = some.at(-1);
-    if (!last) break;
+    // There is an end at `to` or after it: whoever does not have it is behind, and what it lacks would be missed for good.
+    if (!last) throw new ServiceError('temporarily_unavailable', 'a replica of the ends of builds is behind');
     seq = last.seq + 1;
   }
   return ends;
