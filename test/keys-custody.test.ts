@@ -118,7 +118,11 @@ async function dumpOf(code: string): Promise<string[]> {
 async function refusalWith(option: string): Promise<string> {
   const main = fileURLToPath(new URL('../services/key-manager/src/main.ts', import.meta.url));
   const env = { PATH: process.env['PATH'], NODE_OPTIONS: option };
-  const child = spawn(process.execPath, [main], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(process.execPath, [main], {
+    cwd: system.dir,
+    env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => {
     said += chunk;

@@ -23,9 +23,11 @@ afterAll(async () => {
 });
 
 test('a runner gets a token for an audience with its request token, in the fields that GitHub and Vela use', async () => {
-  const { status, body, headers } = await requestToken(system, grant, AUDIENCE);
+  const { status, body, headers, text } = await requestToken(system, grant, AUDIENCE);
 
   expect(status).toBe(200);
+  // RFC 7493 §2.3: readers of other kinds than ours refuse a name that is there twice.
+  expect(text.match(/"value":|"token":/g)).toHaveLength(2);
   expect(faultsOfBody(ISSUER_ROUTES, '/token', body)).toEqual([]);
   expect(body['value']).toBe(body['token']);
   expect(decodeJwt(body['value'] as string).exp).toBe(body['expires_at']);

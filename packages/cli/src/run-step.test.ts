@@ -1,4 +1,4 @@
-import { PassThrough, Transform } from 'node:stream';
+import { PassThrough, Transform, Writable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { CommandError } from './exit-codes.ts';
 import { runStep } from './run-step.ts';
@@ -25,3 +25,23 @@ test('where the output cannot be masked any more it stops: what comes then is no
   await expect(step).rejects.toMatchObject({ failure: 'masking' });
   expect(shown).not.toMatch(/second|third/);
 });
+
+test('whoever reads the output slowly is given all of it, though the command has ended long ago', async () => {
+  let shown = 0;
+  const slow = new Writable({
+    write(chunk, _encoding, done) {
+      shown += (chunk as Buffer).length;
+      setTimeout(done, 1700);
+    },
+  });
+  const outputs = { stdout: slow, stderr: new PassThrough() };
+  const command = ['sh', '-c', 'head -c 300000 /dev/zero'];
+
+  const step = runStep({
+    ...{ command, environment: process.env, isInputUsed: true, outputs, onSignal: () => {} },
+    guard: () => new PassThrough(),
+  });
+
+  expect(await step).toBe(0);
+  expect(shown).toBe(300_000);
+}, 20_000);

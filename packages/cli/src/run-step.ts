@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -19,8 +20,9 @@ export type Step = {
   onSignal(handler: (signal: NodeJS.Signals) => void): void;
 };
 
-/** What a command started may hold its output open after it; that is not waited for longer than this. */
-const DRAINED_WITHIN_MS = 5_000;
+/** What a command started may hold its output open after it: it is waited for no longer than nothing has come for so long. */
+const IDLE_MS = 5_000;
+const LOOK_MS = 100;
 
 /** Runs a command; gives its exit code, 128 + n where a signal ended it. Throws where its output cannot be guarded. */
 export async function runStep(step: Step): Promise<number> {
@@ -35,12 +37,25 @@ export async function runStep(step: Step): Promise<number> {
   const flowing = Promise.all(flows);
   flowing.catch(() => {});
   const code = await exitOf(child, file);
-  const drained = await Promise.race([flowing, delay(DRAINED_WITHIN_MS, 'late' as const, { ref: false })]);
-  if (drained === 'late') {
-    child.stdout?.destroy();
-    child.stderr?.destroy();
-  }
+  await drained(flowing, child, step.outputs);
   return code;
+}
+
+/** Resolves when all output has passed; ends it where nothing more comes, and not because whoever reads ours is slow. */
+async function drained(flowing: Promise<unknown>, child: ChildProcess, outputs: Step['outputs']) {
+  const pipes = [child.stdout, child.stderr] as (Socket | null)[];
+  let passed = -1;
+  let idleSince = performance.now();
+  const isOver = flowing.then(() => true);
+  while (!(await Promise.race([isOver, delay(LOOK_MS, false, { ref: false })]))) {
+    const read = pipes.reduce((sum, pipe) => sum + (pipe?.bytesRead ?? 0), 0);
+    const isBlocked = outputs.stdout.writableNeedDrain || outputs.stderr.writableNeedDrain;
+    if (read !== passed || isBlocked) idleSince = performance.now();
+    passed = read;
+    if (performance.now() - idleSince < IDLE_MS) continue;
+    for (const pipe of pipes) pipe?.destroy();
+    return;
+  }
 }
 
 function guardedFlows(child: ChildProcess, guard: (output: Writable) => Duplex, outputs: Step['outputs']) {

@@ -6,6 +6,7 @@ import {
   type NatsConnection,
   type Payload,
   RequestError,
+  type Subscription,
   TimeoutError,
 } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
@@ -50,10 +51,16 @@ export async function openBus(
     pingInterval: 3000,
     maxPingOut: 2,
     timeout: 2000,
+    // Else two refusals, be they days apart, close the connection for good: a secret that is put right has to be enough.
+    ignoreAuthErrorAbort: true,
     // Every request would take three stack traces, which no error of ours shows.
     noAsyncTraces: true,
   };
   const nats = await eventually(() => connect(options), log, 'nats cannot be reached', closing.signal);
+  if (closing.signal.aborted) {
+    await nats.close();
+    throw new Error('stopped while nats was connected to');
+  }
   watch(nats, log, (now) => {
     isUp = now;
   }).catch((error: unknown) => log.error({ err: error }, 'nats status failed'));
@@ -87,6 +94,24 @@ export async function ask(
     }
     throw new ServiceError('temporarily_unavailable', 'the message bus cannot be reached', { cause: error });
   }
+}
+
+/** How long a server that says nothing is waited for when the process stops, ms. */
+const STOPPING_MS = 1000;
+
+/**
+ * Takes subscriptions that are heard no more, and what of theirs is in hand; resolves once what the server had sent is answered.
+ * Nobody else was asked: who asked would wait in vain.
+ */
+export async function finish(
+  nats: NatsConnection,
+  subscriptions: readonly Subscription[],
+  inHand: Iterable<Promise<unknown>>,
+): Promise<void> {
+  const inTime = (act: Promise<unknown>) => Promise.race([act.catch(() => undefined), pause(STOPPING_MS)]);
+  await inTime(Promise.all(subscriptions.map((one) => one.drain())));
+  await Promise.all(inHand);
+  await inTime(nats.flush());
 }
 
 /** Handles a message; may give what there is to say once it is done, right before its acknowledgement. */

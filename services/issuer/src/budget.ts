@@ -18,8 +18,9 @@ type Block = { next: number; end: number; filling?: Promise<void> | undefined };
 const REMEMBERED = 20_000;
 
 /**
- * Takes a connection to Redis; gives the counts in it. They begin anew where Redis lost them. A replica counts a hundredth of
- * what may be at once, so that few tokens cost a write: never more than `most`, and from 200 on up to a hundredth a replica less.
+ * Takes a connection to Redis; gives the counts in it. They begin anew where Redis lost them. From a build's second
+ * token on a replica counts a hundredth of what may be at once, so that few tokens cost a write: never more than `most`, and from
+ * 200 on up to a hundredth a replica less.
  */
 export function budget(redis: Pick<Redis, 'incrby' | 'pexpireat'>): Budget {
   const blocks = recent<Block>(REMEMBERED);
@@ -43,7 +44,9 @@ export function budget(redis: Pick<Redis, 'incrby' | 'pexpireat'>): Budget {
       const block = blocks.get(key) ?? { next: 0, end: 0 };
       blocks.set(key, block);
       while (block.next >= block.end) {
-        block.filling ??= fill(block, key, Math.max(1, Math.floor(most / 100)), expiresAt);
+        // The first alone: where many builds ask now and then, what is counted ahead would be forgotten before it is given out.
+        const size = block.end === 0 ? 1 : Math.max(1, Math.floor(most / 100));
+        block.filling ??= fill(block, key, size, expiresAt);
         await block.filling;
       }
       return block.next++;

@@ -1,7 +1,7 @@
 import { CONSUMERS, EVENT_NAMES, STREAMS } from '@mayfly/contracts/bus';
 import { ServiceError } from '@mayfly/contracts/errors';
 import { checkBuildRunning, type TokenGrant } from '@mayfly/contracts/events';
-import { type Bus, listen } from '@mayfly/service-kit/bus';
+import { type Bus, finish, listen } from '@mayfly/service-kit/bus';
 import type { JsMsg } from '@nats-io/jetstream';
 import type { Msg } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
@@ -56,16 +56,20 @@ export function answerGrants(
     if ('grant' in body) issueLog.granted(body, 'grant request');
     message.respond(JSON.stringify('grant' in body ? (body.grant satisfies TokenGrant) : body));
   };
-  for (const source of sources) {
-    const subscription = bus.nats.subscribe(EVENT_NAMES.grant(source), {
+  const inHand = new Set<Promise<void>>();
+  const subscriptions = [...sources].map((source) =>
+    bus.nats.subscribe(EVENT_NAMES.grant(source), {
       queue: 'issuer',
       callback: (error, message) => {
         if (error) return void log.error({ err: error }, 'grant requests cannot be heard');
-        answer(source, message).catch((cause: unknown) => log.error({ err: cause }, 'grant failed'));
+        const work = answer(source, message)
+          .catch((cause: unknown) => log.error({ err: cause }, 'grant failed'))
+          .finally(() => inHand.delete(work));
+        inHand.add(work);
       },
-    });
-    resources.defer(() => subscription.unsubscribe());
-  }
+    }),
+  );
+  resources.defer(() => finish(bus.nats, subscriptions, inHand));
 }
 
 async function answerTo(source: string, data: Uint8Array, granter: Granter): Promise<Granted> {

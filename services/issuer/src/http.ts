@@ -6,7 +6,7 @@ import type { AdmittedBuild, RevokeBuild } from '@mayfly/contracts/events';
 import type { BasicAuthentication } from '@mayfly/service-kit/basic-auth';
 import type { FastifyInstance } from 'fastify';
 import { type Granter, regrant } from './grant.ts';
-import { findRunning, issueToken, type Running } from './issue.ts';
+import { findRunning, type Issued, issueToken, type Running } from './issue.ts';
 import type { IssueLog } from './log.ts';
 import { wishOf } from './token-request.ts';
 
@@ -21,6 +21,7 @@ type Edge = {
   log: IssueLog;
 };
 
+const JSON_TYPE = 'application/json; charset=utf-8';
 const NO_STORE = { 'cache-control': 'no-store', pragma: 'no-cache' };
 
 /**
@@ -40,8 +41,10 @@ export async function issuerRoutes(http: FastifyInstance, edge: Edge): Promise<v
       if (!running.build.id_tokens) throw new ServiceError('access_denied', 'the build declares no tokens');
       const issued = await issueToken(running, wish, granter);
       log.issued(running.build, issued, 'request');
-      const fields = replyFields(running, issued.token, granter);
-      return reply.headers(NO_STORE).send({ ...fields, expires_at: issued.expiresAt });
+      return reply
+        .type(JSON_TYPE)
+        .headers(NO_STORE)
+        .send(replyBody(running, issued, granter));
     },
   });
   http.post('/grant', async (request, reply) => {
@@ -91,8 +94,14 @@ function authorizer({ granter, requestTokenKeys }: Edge) {
   };
 }
 
-/** The fields of the reply that hold the token: GitHub's, Vela's and Buildkite's, and those of the source's profile. */
-function replyFields({ build }: Running, token: string, { sources }: Granter): Record<string, string> {
-  const names = ['value', 'token', ...(sources.get(build.source)?.profile.reply ?? [])];
-  return Object.fromEntries(names.map((name) => [name, token]));
+/**
+ * The reply as JSON: the token under each of the names that GitHub, Vela and Buildkite have for it and those of the source's
+ * profile, written once for all of them, and when it expires.
+ */
+function replyBody({ build }: Running, { token, expiresAt }: Issued, { sources }: Granter): string {
+  const names = new Set(['value', 'token', ...(sources.get(build.source)?.profile.reply ?? [])]);
+  const value = JSON.stringify(token);
+  let members = '';
+  for (const name of names) members += `${JSON.stringify(name)}:${value},`;
+  return `{${members}"expires_at":${expiresAt}}`;
 }

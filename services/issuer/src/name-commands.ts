@@ -1,6 +1,7 @@
 import { EVENT_NAMES } from '@mayfly/contracts/bus';
 import { ServiceError } from '@mayfly/contracts/errors';
 import { checkListNames, checkReleaseName, type NameRecord } from '@mayfly/contracts/seen-names-schema';
+import { finish } from '@mayfly/service-kit/bus';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import type { NameStore } from './name-store.ts';
@@ -48,14 +49,18 @@ export function answerNameCommands(
 ): void {
   const { log } = commands;
   const respond = async (message: Msg) => message.respond(JSON.stringify(await answerTo(message, commands)));
+  const inHand = new Set<Promise<unknown>>();
   const subscription = nats.subscribe(EVENT_NAMES.adminNames('*'), {
     queue: 'issuer',
     callback: (error, message) => {
       if (error) return void log.error({ err: error }, 'commands cannot be heard');
-      respond(message).catch((cause: unknown) => log.error({ err: cause }, 'command not answered'));
+      const work = respond(message)
+        .catch((cause: unknown) => log.error({ err: cause }, 'command not answered'))
+        .finally(() => inHand.delete(work));
+      inHand.add(work);
     },
   });
-  resources.defer(() => subscription.unsubscribe());
+  resources.defer(() => finish(nats, [subscription], inHand));
 }
 
 async function answerTo({ subject, data }: Msg, commands: Commands): Promise<object> {

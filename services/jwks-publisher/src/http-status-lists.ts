@@ -79,7 +79,7 @@ function reuse(lists: StatusLists) {
       return undefined;
     const last = published.get(name);
     if (last && isGood(last)) return last;
-    published.delete(name);
+    forgetOld(published);
     const making =
       underWay.get(name) ??
       publishList(created, number, { ...lists, running }).finally(() => underWay.delete(name));
@@ -88,6 +88,11 @@ function reuse(lists: StatusLists) {
     if (made) published.set(name, made);
     return made;
   };
+}
+
+/** Forgets every list that serves nobody any more: builds start new ones all the time. */
+function forgetOld(published: Map<string, PublishedList>): void {
+  for (const [name, list] of published) if (!isGood(list)) published.delete(name);
 }
 
 function isGood({ signedAt, freshUntil }: PublishedList): boolean {

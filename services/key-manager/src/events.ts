@@ -1,6 +1,7 @@
 import { EVENT_NAMES } from '@mayfly/contracts/bus';
 import { ServiceError } from '@mayfly/contracts/errors';
 import { checkSignIdTokens, checkSignStatusList, type IdTokenToSign } from '@mayfly/contracts/signing';
+import { finish } from '@mayfly/service-kit/bus';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import type { Counter } from 'prom-client';
@@ -42,11 +43,7 @@ export function answerRequests(
       },
     }),
   );
-  resources.defer(async () => {
-    for (const subscription of subscriptions) subscription.unsubscribe();
-    await Promise.all(inHand);
-    await nats.flush().catch(() => undefined);
-  });
+  resources.defer(() => finish(nats, subscriptions, inHand));
 }
 
 async function answerIdTokens(data: Uint8Array, answering: Answering) {
