@@ -23,7 +23,8 @@ const PROMPT_MS = 50;
  * should be over: about more, the questions would take as much of the machine as all that is measured. At the end it is asked
  * about others anew. To containers the way of a question is longer: fewer there.
  */
-const TIMED_A_SECOND = process.env['MAYFLY_TEST_ENGINE'] === 'containers' ? 25 : 50;
+const isFull = process.env['MAYFLY_TEST_FULL'] !== undefined;
+const TIMED_A_SECOND = process.env['MAYFLY_TEST_ENGINE'] === 'containers' ? 25 : isFull ? 50 : 100;
 const OTHERS_A_SECOND = 100;
 const UNTIMED_AFTER_MS = 150;
 

@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { CONSUMERS, STREAMS } from '@mayfly/contracts/bus';
+import { freePort } from '@mayfly/infra/processes';
 import { DeliverPolicy, jetstream } from '@nats-io/jetstream';
 import { Redis } from 'ioredis';
 import { expect, test } from 'vitest';
 import { type Ci, connectCi, eventually, finishedEvent, startedEvent } from './ci.ts';
 import { openStreams, type Streams } from './operator.ts';
+import { startProxy } from './proxy.ts';
+import { isActive } from './relying-party.ts';
 import { type TestSystem, testSystem } from './system.ts';
 
 const isFull = process.env['MAYFLY_TEST_FULL'] !== undefined;
@@ -52,13 +55,65 @@ test.for(SIZES)(
   },
 );
 
+/** Each again and again while a rebuild is under way, until it has been done so often. */
+const TIMES = 6;
+
+test.for(['Redis loses its data again', 'the way to NATS is cut'] as const)(
+  'where %s in the middle of a rebuild, nothing that finished is active after it, and what runs is',
+  { timeout: 120_000 },
+  async (what) => {
+    const ports = { nats: await freePort() };
+    await using way = await startProxy(ports.nats);
+    const environment = { 'build-lifecycle': { NATS_URL: `nats://127.0.0.1:${way.port}` } };
+    await using system = await testSystem({ ports, environment });
+    await using ci = await connectCi(system);
+    const tokenOf = async (id: string) => (await ci.heard(id)).data.id_tokens['API_TOKEN'] as string;
+    await fill(ci, 2000, (index) => ['started', startedEvent('acme', { id: `r-${index}`, idTokens: null })]);
+    await fill(ci, 2000, (index) => ['finished', finishedEvent('acme', `r-${index}`)]);
+    // Their starts are the last that are replayed, after every end.
+    const ids = Array.from({ length: 40 }, (_, index) => `pair-${index}`);
+    await Promise.all(ids.map((id) => ci.start({ id })));
+    const tokens = await Promise.all(ids.map(tokenOf));
+    const finished = tokens.filter((_, index) => index % 2 === 0);
+    const running = tokens.filter((_, index) => index % 2 === 1);
+    await Promise.all(ids.filter((_, index) => index % 2 === 0).map((id) => ci.finish(id)));
+    const stateOf = (all: string[]) => Promise.all(all.map((token) => isActive(system, token)));
+    await eventually(async () => (await stateOf(finished)).every((one) => one === false), 'ends');
+    const redis = operatorOf(system);
+    const isRebuilding = async () => (await redis.exists('rebuilding')) === 1;
+    const hasStarts = async () => (await isRebuilding()) && (await redis.keys('status:*')).length > 0;
+
+    const recovered = async () => {
+      expect(await stateOf(finished)).not.toContain(true);
+      return (await stateOf(running)).every((one) => one === true);
+    };
+
+    for (let times = 0; times < TIMES; times++) {
+      await redis.flushall();
+      await eventually(times % 2 === 0 ? isRebuilding : hasStarts, 'rebuild', 30_000);
+      if (what === 'Redis loses its data again') continue;
+      way.cut();
+      way.mend();
+      await eventually(recovered, 'what runs', 60_000);
+    }
+
+    await eventually(recovered, 'what runs', 60_000);
+    expect(await stateOf(finished)).toEqual(finished.map(() => false));
+    redis.disconnect();
+  },
+);
+
 async function flush(system: TestSystem): Promise<void> {
-  const redis = new Redis(Number(new URL(system.redisUrl).port), '127.0.0.1', {
+  const redis = operatorOf(system);
+  await redis.flushall();
+  redis.disconnect();
+}
+
+function operatorOf(system: TestSystem): Redis {
+  return new Redis(Number(new URL(system.redisUrl).port), '127.0.0.1', {
     username: 'operator',
     password: system.secret('redis-operator'),
   });
-  await redis.flushall();
-  redis.disconnect();
 }
 
 /** Makes the two consumers anew, after the last event: as if everything had been acknowledged, and Redis then been lost. */
