@@ -56,6 +56,20 @@ test('a build that asks now and then, among many thousand others, loses no numbe
   expect(numbers).toEqual([0, 1, 2]);
 });
 
+test('a number that nobody had the token of is given again', async () => {
+  const { redis, writes } = counting();
+  const counts = budget(redis);
+  const number = await counts.take(LIFE, 1, 1000);
+
+  for (let times = 0; times < 100; times++) {
+    counts.giveBack(LIFE, number);
+    expect(await counts.take(LIFE, 1, 1000)).toBe(number);
+  }
+
+  expect(await counts.take(LIFE, 1, 1000)).toBe(number + 1);
+  expect(writes()).toBe(2);
+});
+
 test('a Redis that fails gives no token, and the next one is counted when it is back', async () => {
   const { redis } = counting();
   const faults = new Set(['down']);

@@ -10,10 +10,12 @@ export type Budget = {
    * `temporarily_unavailable`.
    */
   take(life: BuildReference, expiresAt: number, most: number): Promise<number>;
+  /** Gives back a number of a token that nobody got, to be taken again. */
+  giveBack(life: BuildReference, number: number): void;
 };
 
 /** Numbers that are counted in Redis and not given out yet, and the count that is under way. */
-type Block = { next: number; end: number; filling?: Promise<void> | undefined };
+type Block = { next: number; end: number; free: number[]; filling?: Promise<void> | undefined };
 
 const REMEMBERED = 20_000;
 
@@ -38,11 +40,21 @@ export function budget(redis: Pick<Redis, 'incrby' | 'pexpireat'>): Budget {
       block.filling = undefined;
     }
   };
+  const blockOf = (key: string) => {
+    const block = blocks.get(key) ?? { next: 0, end: 0, free: [] };
+    blocks.set(key, block);
+    return block;
+  };
+  const keyOf = (life: BuildReference) => `issued:${writeBuildReference(life)}`;
   return {
+    giveBack(life, number) {
+      blockOf(keyOf(life)).free.push(number);
+    },
     async take(life, expiresAt, most) {
-      const key = `issued:${writeBuildReference(life)}`;
-      const block = blocks.get(key) ?? { next: 0, end: 0 };
-      blocks.set(key, block);
+      const key = keyOf(life);
+      const block = blockOf(key);
+      const free = block.free.pop();
+      if (free !== undefined) return free;
       while (block.next >= block.end) {
         // The first alone: where many builds ask now and then, what is counted ahead would be forgotten before it is given out.
         const size = block.end === 0 ? 1 : Math.max(1, Math.floor(most / 100));

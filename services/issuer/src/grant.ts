@@ -8,7 +8,7 @@ import {
   type TokenGrant,
 } from '@mayfly/contracts/events';
 import type { Profile } from '@mayfly/profiles/profile';
-import { findRunning, type Issued, type Issuer, issueToken, type Running } from './issue.ts';
+import { findRunning, giveBack, type Issued, type Issuer, issueToken, type Running } from './issue.ts';
 
 /** What granting needs beside issuing: the address for more tokens, and the key of request tokens. */
 export type Granter = Issuer & { requestUrl: string; requestTokenKey: KeyObject };
@@ -26,11 +26,12 @@ export async function grantTokens(running: Running, granter: Granter, isFirst: b
   const { source, attempt, id_tokens, digest, deadline } = build;
   if (!id_tokens) throw new ServiceError('access_denied', 'the build declares no tokens');
   const declared = Object.entries(id_tokens);
-  const results = await Promise.all(
+  const results = await allOrNone(
     declared.map(async ([name, { aud }], at) => {
       const first = isFirst ? at : undefined;
       return [name, await issueOrRefuse(running, aud, granter, first)] as const;
     }),
+    ([, result]) => 'token' in result && giveBack(build, result.counted, granter),
   );
   const issued = results.flatMap(([name, result]) => ('token' in result ? [[name, result] as const] : []));
   const refused = results.filter(([, result]) => !('token' in result));
@@ -67,6 +68,16 @@ export async function regrant(source: string, request: unknown, granter: Granter
 
 function namesFor({ variables: { requestUrl, requestToken, token } }: Profile): GrantVariables {
   return { request_url: [...requestUrl], request_token: [...requestToken], token: [...token] };
+}
+
+/** Gives what all give; where one throws, undoes the others and throws it. */
+async function allOrNone<T>(acts: Promise<T>[], undo: (done: T) => void): Promise<T[]> {
+  const settled = await Promise.allSettled(acts);
+  const failed = settled.find(({ status }) => status === 'rejected');
+  const done = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  if (!failed) return done;
+  done.forEach(undo);
+  throw (failed as PromiseRejectedResult).reason;
 }
 
 type Refused = NonNullable<TokenGrant['data']['id_token_errors']>;

@@ -1,8 +1,12 @@
+import { createSecretKey } from 'node:crypto';
+import { ServiceError } from '@mayfly/contracts/errors';
 import type { SourcePolicy } from '@mayfly/contracts/policy';
 import { PROFILES_DIR, readProfile } from '@mayfly/profiles/read';
 import { expect, test } from 'vitest';
+import { grantTokens } from './grant.ts';
 import { type Issuer, issueToken, type Running } from './issue.ts';
 
+const KEY = createSecretKey(Buffer.alloc(32, 7));
 const profile = await readProfile(PROFILES_DIR, 'n8n');
 const running: Running = {
   stream: '2026-11-20T06:00:00Z',
@@ -12,18 +16,24 @@ const running: Running = {
   },
 };
 
-/** Issues one token of a build that has had so many; gives whether it was signed. */
-async function issueAfter(issued: number, policy: Partial<SourcePolicy> = {}): Promise<string> {
-  const source = { policy: { audiences: ['a'], ...policy }, profile, watched: [] };
+/** An issuer of builds that have had so many tokens; `given` are the numbers that it was given back. */
+function issuerAfter(issued: number, policy: Partial<SourcePolicy> = {}) {
+  const source = { policy: { audiences: ['a', 'b'], ...policy }, profile, watched: [] };
+  const given: number[] = [];
   const issuer: Issuer = {
     sources: new Map([['acme', source]]),
     builds: { find: () => Promise.reject(new Error('is not asked')) },
     names: { confirm: async () => undefined },
     signer: { sign: async () => 'signed' },
-    budget: { take: async () => issued },
+    budget: { take: async () => issued, giveBack: (_life, number) => void given.push(number) },
     ...{ baseUrl: 'https://id.example', now: () => 0, newId: () => 'jti' },
   };
-  const answer = issueToken(running, { audience: 'a' }, issuer);
+  return { issuer, given };
+}
+
+/** Issues one token of a build that has had so many; gives whether it was signed. */
+async function issueAfter(issued: number, policy: Partial<SourcePolicy> = {}): Promise<string> {
+  const answer = issueToken(running, { audience: 'a' }, issuerAfter(issued, policy).issuer);
   return await answer.then(
     ({ token }) => token,
     (error: Error) => error.message,
@@ -34,4 +44,26 @@ test('the tokens of a build are counted also where policy does not say how many 
   expect(await issueAfter(999)).toBe('signed');
   expect(await issueAfter(1000)).toBe('a build of this source may have 1000 tokens');
   expect(await issueAfter(1000, { max_tokens: 1001 })).toBe('signed');
+});
+
+test('a token that is not signed is not counted, nor are the others of its grant, which nobody gets', async () => {
+  const { issuer, given } = issuerAfter(7);
+  const signer: Issuer['signer'] = {
+    sign: async ({ json }) => {
+      if (json.includes('"aud":"b"')) throw new ServiceError('temporarily_unavailable', 'not now');
+      return 'signed';
+    },
+  };
+  const granter = { ...issuer, signer, requestUrl: 'https://id.example/token', requestTokenKey: KEY };
+  const declaring = {
+    ...running,
+    build: { ...running.build, id_tokens: { A: { aud: 'a' }, B: { aud: 'b' } } },
+  };
+
+  await expect(issueToken(running, { audience: 'b' }, granter)).rejects.toThrow('not now');
+  expect(given).toEqual([7]);
+  await expect(grantTokens(declaring, granter, false)).rejects.toThrow('not now');
+  expect(given).toEqual([7, 7, 7]);
+  await expect(grantTokens(declaring, granter, true)).rejects.toThrow('not now');
+  expect(given).toHaveLength(3);
 });

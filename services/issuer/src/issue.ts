@@ -33,8 +33,14 @@ export type Wish = Pick<
   'audience' | 'lifetimeSeconds' | 'optionalClaims' | 'subjectClaim' | 'awsSessionTags'
 >;
 
-/** An issued ID token, and when it expires (s since 1970). */
-export type Issued = { token: string; jti: string; audience: unknown; expiresAt: number };
+/** An issued ID token, when it expires (s since 1970), and which of the build's tokens it is, where it was counted. */
+export type Issued = {
+  token: string;
+  jti: string;
+  audience: unknown;
+  expiresAt: number;
+  counted?: number | undefined;
+};
 
 /** How far `nbf` lies before `iat` where the profile does not say: the skew that is allowed for, seconds. */
 const SKEW_SECONDS = 30;
@@ -58,33 +64,39 @@ export async function issueToken(
 ): Promise<Issued> {
   const source = issuer.sources.get(build.source);
   if (!source) throw new ServiceError('access_denied', 'the source is not in mayfly.yaml');
-  const { source: name, build: facts, attempt, seq } = build;
-  const life = { source: name, id: facts.id, attempt };
-  const jti = `${writeBuildReference(life)}.${issuer.newId()}`;
+  const { source: name, seq } = build;
+  const jti = `${writeBuildReference(lifeOf(build))}.${issuer.newId()}`;
   const request = { ...wish, now: Math.floor(issuer.now() / 1000), jti, skewSeconds: SKEW_SECONDS };
   const { alg, claims, json } = decide(source.policy, source.profile, build, request);
   await issuer.names.confirm(name, namesOf(source.watched, build));
-  checkBudget(source.policy, declared ?? (await countToken(build, source.policy, issuer)));
+  const counted = declared === undefined ? await countToken(build, source.policy, issuer) : undefined;
+  checkBudget(source.policy, declared ?? declaredBy(build) + (counted as number));
   const status_list = statusReference(issuerUrl(issuer.baseUrl, name), Date.parse(stream), seq);
-  const token = await issuer.signer.sign({
-    source: name,
-    alg,
-    json: withMember(json, 'status', { status_list }),
+  const toSign = { source: name, alg, json: withMember(json, 'status', { status_list }) };
+  const token = await issuer.signer.sign(toSign).catch((error: unknown) => {
+    giveBack(build, counted, issuer);
+    throw error;
   });
-  return { token, jti, audience: claims['aud'], expiresAt: claims['exp'] as number };
+  return { token, jti, audience: claims['aud'], expiresAt: claims['exp'] as number, counted };
 }
+
+/** Gives back a token that was counted and that nobody gets: whoever asks again while there is trouble loses nothing by it. */
+export function giveBack(build: AdmittedBuild, counted: number | undefined, issuer: Issuer): void {
+  if (counted !== undefined) issuer.budget.giveBack(lifeOf(build), counted);
+}
+
+const lifeOf = ({ source, build, attempt }: AdmittedBuild) => ({ source, id: build.id, attempt });
+const declaredBy = ({ id_tokens = {} }: AdmittedBuild) => Object.keys(id_tokens).length;
 
 /** Takes an object as JSON that has a member; gives it with one more. */
 function withMember(json: string, name: string, value: unknown): string {
   return `${json.slice(0, -1)},${JSON.stringify(name)}:${JSON.stringify(value)}}`;
 }
 
-/** Counts a token that was asked for; gives how many the build has had, with those that it declared. */
+/** Counts a token that was asked for; gives how many the build had asked for before. */
 async function countToken(build: AdmittedBuild, { max_tokens }: SourcePolicy, issuer: Issuer) {
-  const { source, attempt, deadline, id_tokens = {} } = build;
-  const life = { source, id: build.build.id, attempt };
   const most = max_tokens ?? POLICY_DEFAULTS.max_tokens;
-  return Object.keys(id_tokens).length + (await issuer.budget.take(life, deadline, most));
+  return await issuer.budget.take(lifeOf(build), build.deadline, most);
 }
 
 /**
