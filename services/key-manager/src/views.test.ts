@@ -167,6 +167,28 @@ test('while changes of several keyrings are read, tokens are signed as before th
   expect(await views.confirmed('other')).toMatchObject({ keys: SIGNING });
 });
 
+test('what was read of many changes before a failure is not read again', async () => {
+  const store = memoryStore(() => 0);
+  const { views, shared } = await replica(store);
+  const before = store.revision();
+  for (const source of ['one', 'two', 'three']) await keepKeyring(source, shared);
+  const { changedAfter } = store;
+  const asked: number[] = [];
+  store.changedAfter = async (revision) => {
+    asked.push(revision);
+    if (asked.length === 3) throw new Error('not now');
+    return await changedAfter(revision);
+  };
+
+  await expect(views.confirm()).rejects.toThrow('not now');
+  expect(views.now('one')).toBeUndefined();
+  await views.confirm();
+
+  expect(asked[0]).toBe(before);
+  expect(new Set(asked).size).toBe(asked.length - 1);
+  expect(await views.confirmed('three')).toMatchObject({ keys: SIGNING });
+});
+
 test('what could not be prepared is prepared anew for whoever asks next, and what cannot be read is not signed on for long', async () => {
   const store = memoryStore(() => 0);
   let failures = 0;

@@ -30,10 +30,12 @@ export const MAX_VIEW_AGE_MS = 1000;
 export const MAX_CLOCK_OFFSET_MS = 5000;
 
 type View = { keyring: Keyring; isReady: boolean; preparing: Promise<void> | undefined };
-type State = {
-  views: Map<string, View>;
+/** The keyrings up to a revision. */
+type Read = { views: Map<string, View>; revision: number };
+type State = Read & {
   created: string;
-  revision: number;
+  /** What has been read of the changes since, while there are more. */
+  reading: Read | undefined;
   confirmedAt: { monotonic: number; wall: number } | undefined;
   /** How far our wall clock is from the leader's, ms. */
   offset: number;
@@ -41,7 +43,14 @@ type State = {
 
 /** Opens the views, none known at first. */
 export function keyViews(viewing: Viewing): Views {
-  const state: State = { views: new Map(), created: '', revision: 0, confirmedAt: undefined, offset: 0 };
+  const state: State = {
+    views: new Map(),
+    created: '',
+    revision: 0,
+    reading: undefined,
+    confirmedAt: undefined,
+    offset: 0,
+  };
   let asking: Promise<StoreState> | undefined;
   const now = (source: string) => {
     const view = state.views.get(source);
@@ -89,10 +98,11 @@ async function ask(state: State, viewing: Viewing): Promise<StoreState> {
     state.views = new Map();
     state.created = stored.created;
     state.revision = 0;
+    state.reading = undefined;
     state.confirmedAt = undefined;
   }
   const isChanged = stored.revision > state.revision;
-  if (isChanged) Object.assign(state, await afterChanges(state, stored.revision, viewing));
+  if (isChanged) await takeChanges(state, stored.revision, viewing);
   state.confirmedAt = asked;
   state.offset = stored.time - (asked.wall + viewing.wall()) / 2;
   for (const view of state.views.values()) makeReady(view, viewing);
@@ -101,24 +111,22 @@ async function ask(state: State, viewing: Viewing): Promise<StoreState> {
 }
 
 /**
- * Gives the views with every change up to the newest revision. They are taken in all at once, when all are there: until
- * then the views of before are signed on, for as long as they were confirmed for, and nobody finds one half made.
+ * Reads every change up to the newest revision; after a failure what was read before it is not read again. They are taken in
+ * all at once, when all are there: until then the views of before are signed on, for as long as they were confirmed for, and
+ * nobody finds one half made.
  */
-async function afterChanges(
-  { views, revision }: State,
-  newest: number,
-  { store, open }: Viewing,
-): Promise<Pick<State, 'views' | 'revision'>> {
-  const after = new Map(views);
-  while (revision < newest) {
-    const next = await store.changedAfter(revision);
+async function takeChanges(state: State, newest: number, { store, open }: Viewing): Promise<void> {
+  state.reading ??= { views: new Map(state.views), revision: state.revision };
+  const { reading } = state;
+  while (reading.revision < newest) {
+    const next = await store.changedAfter(reading.revision);
     if (!next) throw new Error('the leader does not give what it has');
     const keyring = await open(next.source, next.sealed, next.revision);
-    if (keyring) after.set(next.source, { keyring, isReady: false, preparing: undefined });
-    else after.delete(next.source);
-    revision = next.revision;
+    if (keyring) reading.views.set(next.source, { keyring, isReady: false, preparing: undefined });
+    else reading.views.delete(next.source);
+    reading.revision = next.revision;
   }
-  return { views: after, revision };
+  Object.assign(state, reading, { reading: undefined });
 }
 
 function makeReady(view: View, { prepare }: Viewing): void {
