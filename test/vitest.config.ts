@@ -27,6 +27,7 @@ const ON_PROCESSES_ONLY: Record<string, string> = {
   proxy: 'about nginx and Caddy, which run on this machine',
   'publisher-limits': 'measures what the network of containers is no part of',
   rebuild: 'measures the time to rebuild, which the network of containers is no part of',
+  refusals: 'a NATS of its own and no service',
   recovery: 'measures the time to recover, which the network of containers is no part of',
   'runner-client': 'about the client on a runner',
   sdk: 'about the SDKs of clouds on a runner',
