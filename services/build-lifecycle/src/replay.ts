@@ -114,7 +114,7 @@ async function readChunk(reading: Reading): Promise<{ messages: JsMsg[]; isLast:
   const { consumer, to } = reading;
   const messages: JsMsg[] = [];
   let isLast = false;
-  for await (const message of await consumer.fetch({ max_messages: CHUNK, expires: 5000 })) {
+  for await (const message of await consumer.fetch({ max_messages: CHUNK, expires: 3000 })) {
     const { deliverySequence, pending } = message.info;
     reading.delivered += 1;
     if (deliverySequence !== reading.delivered) throw incomplete();

@@ -15,6 +15,8 @@ export type EndReader = {
 
 /** How long it is looked at once for an end that was heard of, ms. */
 const AWAITED_MS = 3000;
+/** How long it is waited for what the leader has and who is asked has not, ms. */
+const REPLICATED_MS = 300;
 /** How soon it is looked again for one that has not appeared, ms: each time later. */
 const LOOK_AGAIN_MS = { first: 2, last: 32 };
 
@@ -27,7 +29,7 @@ export function endReader(log: LifecycleLog, windowMs: number, take: (end: Store
   const inOrder = oneAtATime();
   let isDraining = false;
 
-  const isBehind = () => (cursor ?? 0) < latest;
+  const isThere = () => (cursor ?? 0) >= latest;
   const advance = (end: StoredEnd) => {
     cursor = end.seq;
     take(end);
@@ -53,13 +55,11 @@ export function endReader(log: LifecycleLog, windowMs: number, take: (end: Store
       if (isEnough() || !(await readNext())) return;
     }
   };
+  const readHeard = () => readOn(isThere);
   const drain = () => {
     if (isDraining) return;
     isDraining = true;
-    tryUntil(
-      () => !isBehind(),
-      () => inOrder(() => readOn(() => !isBehind())),
-    )
+    tryUntil(isThere, () => inOrder(readHeard), AWAITED_MS)
       // What is still missing then, and whether it is there at all, is asked when it is looked next.
       .catch(() => undefined)
       .finally(() => {
@@ -70,10 +70,12 @@ export function endReader(log: LifecycleLog, windowMs: number, take: (end: Store
     await begin();
     latest = await latestOf(log, () => latest);
     await readOn(() => false);
+    // A replica of the stream is some milliseconds behind its leader.
+    await tryUntil(isThere, readHeard, REPLICATED_MS);
   };
   return {
     catchUp: joined(inOrder, readAll),
-    isComplete: () => !isBehind(),
+    isComplete: isThere,
     restart() {
       cursor = undefined;
       opening.restart();
@@ -96,8 +98,8 @@ async function latestOf(log: LifecycleLog, heard: () => number): Promise<number>
 }
 
 /** Acts, each time later, until that is so or it has taken too long. */
-async function tryUntil(isSo: () => boolean, act: () => Promise<void>): Promise<void> {
-  const until = performance.now() + AWAITED_MS;
+async function tryUntil(isSo: () => boolean, act: () => Promise<void>, withinMs: number): Promise<void> {
+  const until = performance.now() + withinMs;
   let waitMs = LOOK_AGAIN_MS.first;
   while (!isSo() && performance.now() < until) {
     await act();

@@ -136,6 +136,11 @@ test('what a replica of the stream does not have yet is not taken for what is no
   add(11);
   await kept.tick();
   expect(heard).toEqual([11, 'beat']);
+
+  lifecycle.last = async () => endOf(12);
+  setTimeout(() => add(12), 30);
+  await kept.tick();
+  expect(heard).toEqual([11, 'beat', 12, 'beat']);
 });
 
 test('a stream that was made anew after a window without an end is read from its beginning', async () => {
