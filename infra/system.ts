@@ -57,6 +57,8 @@ export type System = {
 };
 
 const READY_DEADLINE_MS = 30_000;
+/** Who missed what a NATS server said of itself when it joined a cluster hears it again within half a minute: until then it places no stream there. */
+const CLUSTER_DEADLINE_MS = 75_000;
 
 /** Starts the servers, makes what is in them, then starts the services. Throws what went wrong. */
 export async function startSystem(options: SystemOptions): Promise<System> {
@@ -74,7 +76,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
 export async function bootstrapSystem({ policy, deployment, servers }: System): Promise<void> {
   const { natsUrls, replicas } = servers;
   const login = { servers: natsUrls, password: (user: string) => deployment.secret(`nats-${user}`) };
-  const deadline = Date.now() + (replicas > 1 ? READY_DEADLINE_MS : 0);
+  const deadline = Date.now() + (replicas > 1 ? CLUSTER_DEADLINE_MS : 0);
   for (;;) {
     try {
       return await bootstrap(policy, login, replicas);

@@ -5,8 +5,17 @@ import { watchEnds } from './chaos-watch.ts';
 import { type Ci, eventually } from './ci.ts';
 import { randomFrom } from './random.ts';
 
-/** How much, for how long, how long nothing happens between two faults, and how long it takes to be warm. */
-export type ChaosPlan = { rate: number; seconds: number; calmMs: number; warmMs: number };
+/**
+ * How much, for how long, with how many faults at least, how long nothing happens between two of them, and how long it takes
+ * to be warm.
+ */
+export type ChaosPlan = {
+  rate: number;
+  seconds: number;
+  leastFaults: number;
+  calmMs: number;
+  warmMs: number;
+};
 
 /** What came of it. */
 export type Chaos = {
@@ -19,7 +28,7 @@ export type Chaos = {
 };
 
 const SEED = process.env['MAYFLY_TEST_SEED'];
-const STEADY_MS = 3000;
+const STEADY_MS = 5000;
 /** How long cold processes may take to work off the backlog that they begin with, where the machine is slow. */
 const MOST_WARM_MS = 120_000;
 /** How long an end may take to be known everywhere: in steady state, and across a fault. */
@@ -27,7 +36,7 @@ const LIMITS_MS = { steady: 1000, fault: 5000 };
 
 /** Starts builds at a fixed rate and makes one trouble after another; prints the seed and the figures, and gives what came of it. */
 export async function runChaos(engine: Engine, ci: Ci, plan: ChaosPlan): Promise<Chaos> {
-  const { rate, seconds, calmMs, warmMs } = plan;
+  const { rate, warmMs } = plan;
   const seed = Number(SEED ?? Date.now() % 2 ** 31);
   const random = randomFrom(seed);
   const watch = watchEnds(engine.system, rate);
@@ -44,7 +53,7 @@ export async function runChaos(engine: Engine, ci: Ci, plan: ChaosPlan): Promise
     warmAt = performance.now();
     busy = machineTime();
     console.log(`seed ${seed}: warm after ${((warmAt - beganAt) / 1000).toFixed(1)} s`);
-    await makeTrouble(engine, faults, { random, seconds, calmMs });
+    await makeTrouble(engine, faults, { ...plan, random });
   } finally {
     console.log(`seed ${seed}: ${faults.map(told).join(', ')}`);
     console.log(`seed ${seed}: the machine was ${(busy() * 100).toFixed(0)} % busy`);
@@ -100,16 +109,16 @@ function isWarm(ledger: LedgerEntry[], rate: number): boolean {
   return ledger.filter(({ tokenAt }) => tokenAt === undefined).length <= rate / 5;
 }
 
-type Troubles = { random(): number; seconds: number; calmMs: number };
+type Troubles = Pick<ChaosPlan, 'seconds' | 'leastFaults' | 'calmMs'> & { random(): number };
 
 async function makeTrouble(
   engine: Engine,
   faults: Fault[],
-  { random, seconds, calmMs }: Troubles,
+  { random, seconds, leastFaults, calmMs }: Troubles,
 ): Promise<void> {
-  const until = performance.now() + seconds * 1000;
   await passes(STEADY_MS);
-  while (performance.now() < until) {
+  const until = performance.now() + seconds * 1000;
+  while (performance.now() < until || faults.length < leastFaults) {
     faults.push(await doFault(engine, random));
     await passes(calmMs);
   }

@@ -19,7 +19,7 @@ beforeAll(async () => {
   system = await testSystem({ replicas: 2, cluster: { downAfterMs: 1500 } });
   ci = await connectCi(system);
   sentinels = ['sentinel-1', 'sentinel-2', 'sentinel-3'].map((name) => connectTo(system, name));
-});
+}, 150_000);
 afterAll(async () => {
   for (const sentinel of sentinels) sentinel.disconnect();
   await ci[Symbol.asyncDispose]();
