@@ -57,7 +57,10 @@ export type System = {
 };
 
 const READY_DEADLINE_MS = 30_000;
-/** Who missed what a NATS server said of itself when it joined a cluster hears it again within half a minute: until then it places no stream there. */
+/**
+ * Who missed what a NATS server said of itself when it joined a cluster hears it again within half a minute: until then it
+ * places no stream there.
+ */
 const CLUSTER_DEADLINE_MS = 75_000;
 
 /** Starts the servers, makes what is in them, then starts the services. Throws what went wrong. */
