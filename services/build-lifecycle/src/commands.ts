@@ -64,21 +64,21 @@ async function revoke(
   log: Logger,
 ): Promise<object> {
   const { source, id, attempt, by, note } = checkRevokeBuild.parse(body);
-  // What is not known yet must not be called nothing: whoever revokes would leave a build that runs.
-  const known = () => {
-    if (!commands.isFresh())
-      throw new ServiceError('temporarily_unavailable', 'the state of builds is not known just now');
-  };
-  known();
   const record = await commands.writer.find({ source, id });
-  known();
   const isThere = record?.state === 'running' && (attempt === undefined || attempt === record.attempt);
+  if (!isThere && !commands.isFresh()) throw unknown('the state of builds is not known just now');
   if (!isThere) throw new ServiceError('not_found', 'no such build runs');
   const life = { source, id, attempt: record.attempt };
   await commands.announce.ended(endOf(life, reason, commands.now()));
   log.warn({ source, buildId: id, attempt: record.attempt, reason, by, note }, 'build revoked');
+  // Of builds that are read back one by one, a higher attempt may still be to come: what is there is ended all the same.
+  if (attempt === undefined && !commands.isFresh())
+    throw unknown(`attempt ${record.attempt} ends; whether a later one runs is not known just now`);
   return { ...life, reason };
 }
+
+/** What is not known yet must not be called nothing: whoever revokes would leave a build that runs. */
+const unknown = (message: string) => new ServiceError('temporarily_unavailable', message);
 
 async function respond(message: Msg, act: Answer, log: Logger): Promise<void> {
   const body = await answered(message, act).catch((error: unknown) => {
