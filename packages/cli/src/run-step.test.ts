@@ -1,4 +1,5 @@
 import { PassThrough, Transform, Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
 import { expect, test } from 'vitest';
 import { CommandError } from './exit-codes.ts';
 import { runStep } from './run-step.ts';
@@ -43,5 +44,6 @@ test('whoever reads the output slowly is given all of it, though the command has
   });
 
   expect(await step).toBe(0);
+  await finished(slow.end());
   expect(shown).toBe(300_000);
-}, 20_000);
+}, 30_000);

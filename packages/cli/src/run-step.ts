@@ -49,7 +49,7 @@ async function drained(flowing: Promise<unknown>, child: ChildProcess, outputs: 
   const isOver = flowing.then(() => true);
   while (!(await Promise.race([isOver, delay(LOOK_MS, false, { ref: false })]))) {
     const read = pipes.reduce((sum, pipe) => sum + (pipe?.bytesRead ?? 0), 0);
-    const isBlocked = outputs.stdout.writableNeedDrain || outputs.stderr.writableNeedDrain;
+    const isBlocked = outputs.stdout.writableLength + outputs.stderr.writableLength > 0;
     if (read !== passed || isBlocked) idleSince = performance.now();
     passed = read;
     if (performance.now() - idleSince < IDLE_MS) continue;
