@@ -108,7 +108,9 @@ export async function finish(
   subscriptions: readonly Subscription[],
   inHand: Iterable<Promise<unknown>>,
 ): Promise<void> {
-  const inTime = (act: Promise<unknown>) => Promise.race([act.catch(() => undefined), pause(STOPPING_MS)]);
+  // What is waited for no more must not keep the process.
+  const late = () => new Promise((resolve) => setTimeout(resolve, STOPPING_MS).unref());
+  const inTime = (act: Promise<unknown>) => Promise.race([act.catch(() => undefined), late()]);
   await inTime(Promise.all(subscriptions.map((one) => one.drain())));
   await Promise.all(inHand);
   await inTime(nats.flush());
