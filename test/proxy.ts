@@ -21,9 +21,9 @@ export async function startProxy(target: number): Promise<TcpProxy> {
   const endAll = () => {
     for (const pair of pairs) for (const socket of pair) socket.destroy();
   };
-  const server = createServer((client) => {
+  const server = createServer({ noDelay: true }, (client) => {
     if (state === 'cut') return void client.destroy();
-    const upstream = connect(port, '127.0.0.1');
+    const upstream = connect({ port, host: '127.0.0.1', noDelay: true });
     const pair: [Socket, Socket] = [client, upstream];
     pairs.add(pair);
     for (const [from, to] of [pair, [upstream, client] as const]) {
