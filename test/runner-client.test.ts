@@ -99,6 +99,18 @@ test('a finish that is said while NATS is gone is said again until it is acknowl
   expect(await storedEnds(id)).toBe(1);
 });
 
+test('a start that is said while NATS is gone is said again until it is acknowledged, and its grant comes', async () => {
+  await system.kill('nats');
+
+  const started = client.start({ ...build(), id_tokens: ID_TOKENS });
+  started.catch(() => undefined);
+  const meanwhile = await Promise.race([started.then(() => 'granted'), later(1000, 'still trying')]);
+  await system.start('nats');
+
+  expect(meanwhile).toBe('still trying');
+  expect(await knownActive(system, tokenOf(await started))).toBe(true);
+});
+
 test('a finish whose acknowledgement is lost is said again under the same id, and is stored once', async () => {
   const bus = await openBus(system.ciCredentials('acme'));
   let published = 0;

@@ -16,7 +16,7 @@ export type Bus = {
   publish(eventName: string, body: string, id: string, timeoutMs: number): Promise<{ duplicate: boolean }>;
   /** Asks, without JetStream; throws where no answer comes in time. */
   request(eventName: string, body: string, timeoutMs: number): Promise<string>;
-  /** Hears an event name from when the promise resolves, until the gift is called. */
+  /** Hears an event name from when the promise resolves, or the server is back, until the gift is called. */
   listen(eventName: string, hear: (body: string) => void): Promise<() => void>;
   close(): Promise<void>;
 };
@@ -33,6 +33,8 @@ export async function openBus({ servers, user, pass, inboxPrefix }: BusOptions):
     reconnectTimeWait: 250,
     pingInterval: 3_000,
     maxPingOut: 2,
+    // Else two refusals in a row close the connection for good: a password that is put right has to be enough.
+    ignoreAuthErrorAbort: true,
   });
   const js = jetstream(nats);
   return {
@@ -48,7 +50,8 @@ export async function openBus({ servers, user, pass, inboxPrefix }: BusOptions):
           if (!error) hear(message.string());
         },
       });
-      await nats.flush();
+      // While the server is away this fails: it is told of the subscription when it is back, before what is published then.
+      await nats.flush().catch(() => undefined);
       return () => subscription.unsubscribe();
     },
     close: () => nats.close(),

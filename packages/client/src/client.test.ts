@@ -123,3 +123,24 @@ test('a heartbeat names its builds in one request', async () => {
 
   expect(requests).toEqual([{ eventName: 'ci.ci.heartbeat', body: { builds: ['1', '2'] } }]);
 });
+
+test('more builds than one heartbeat may name are named in several', async () => {
+  const { bus, requests, state } = fakeBus();
+  state.answer = () => ({ running: 1, expected: true });
+  const ids = Array.from({ length: 2001 }, (_, index) => `${index}`);
+
+  await clientOver(bus, 'ci', PATIENCE).heartbeat(ids);
+
+  const named = requests.map(({ body }) => (body as { builds: string[] }).builds);
+  expect(named.map(({ length }) => length)).toEqual([1000, 1000, 1]);
+  expect(named.flat()).toEqual(ids);
+});
+
+test('a heartbeat that is refused, or that nobody answers, is an error', async () => {
+  const { bus, state } = fakeBus();
+  const { heartbeat } = clientOver(bus, 'ci', PATIENCE);
+
+  await expect(heartbeat(['1'])).rejects.toMatchObject({ code: 'temporarily_unavailable' });
+  state.answer = () => ({ error: 'invalid_request', error_description: 'no' });
+  await expect(heartbeat(['1'])).rejects.toMatchObject({ code: 'invalid_request', message: 'no' });
+});

@@ -1,9 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { EVENT_NAMES } from '@mayfly/contracts/bus';
-import type { BuildFinished, BuildStarted, DeclaredTokens, TokenGrant } from '@mayfly/contracts/events';
+import {
+  type BuildFinished,
+  type BuildStarted,
+  type DeclaredTokens,
+  MOST_BUILDS_A_HEARTBEAT,
+  type TokenGrant,
+} from '@mayfly/contracts/events';
 import { type Bus, type BusOptions, openBus } from './bus.ts';
 import { awaitGrant } from './grant.ts';
 import { type Patience, publishOnce } from './publish.ts';
+import { requested } from './requested.ts';
 
 /** What a CI says of a build: its facts, and the tokens that it declares. */
 export type Started = BuildStarted['data']['build'] & { id_tokens?: DeclaredTokens };
@@ -12,7 +19,7 @@ export type Started = BuildStarted['data']['build'] & { id_tokens?: DeclaredToke
 export type Client = AsyncDisposable & {
   /** Says that a build runs; gives the grant of its tokens, or undefined where it declares none. */
   start(build: Started): Promise<TokenGrant | undefined>;
-  /** Says that these builds still run. */
+  /** Says that these builds still run. Throws a `ServiceError` where that was not taken: say it again. */
   heartbeat(ids: readonly string[]): Promise<void>;
   /** Says that a build is over: from then on its tokens are dead. */
   finish(id: string, details?: { attempt?: number; outcome?: string }): Promise<void>;
@@ -48,7 +55,10 @@ export function clientOver(bus: Bus, source: string, patience: Patience): Client
       return await grant?.arrived();
     },
     async heartbeat(ids) {
-      await bus.request(`ci.${source}.heartbeat`, JSON.stringify({ builds: ids }), patience.answerWithinMs);
+      for (let from = 0; from < ids.length; from += MOST_BUILDS_A_HEARTBEAT) {
+        const builds = ids.slice(from, from + MOST_BUILDS_A_HEARTBEAT);
+        await requested(bus, EVENT_NAMES.heartbeat(source), { builds }, patience.answerWithinMs);
+      }
     },
     async finish(id, details = {}) {
       const event: BuildFinished = { ...envelope('dev.mayfly.ci.build.finished'), data: { id, ...details } };

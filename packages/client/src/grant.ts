@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { EVENT_NAMES } from '@mayfly/contracts/bus';
-import { ERRORS, type ErrorCode, ServiceError } from '@mayfly/contracts/errors';
+import { ERRORS, ServiceError } from '@mayfly/contracts/errors';
 import { checkTokenGrant, type GrantRequest, type TokenGrant } from '@mayfly/contracts/events';
 import type { Bus } from './bus.ts';
 import { backOff, type Patience } from './publish.ts';
+import { requested } from './requested.ts';
 
 /** A grant that is on its way; disposing of it stops listening. */
 export type Awaited = AsyncDisposable & {
@@ -53,7 +54,7 @@ async function askFor(
 ): Promise<TokenGrant> {
   const giveUpAt = Date.now() + patience.giveUpAfterMs;
   for (let attempt = 0; ; attempt += 1) {
-    const failure = await ask(bus, source, request, patience).catch((cause: unknown) => asFailure(cause));
+    const failure = await ask(bus, source, request, patience).catch((cause: ServiceError) => cause);
     if (!(failure instanceof ServiceError)) return failure;
     const isPassing = failure.code === 'not_found' || ERRORS[failure.code].redeliver;
     if (!isPassing || Date.now() > giveUpAt) throw failure;
@@ -67,16 +68,9 @@ async function ask(
   request: GrantRequest,
   { answerWithinMs }: Patience,
 ): Promise<TokenGrant> {
-  const answer = parse(await bus.request(EVENT_NAMES.grant(source), JSON.stringify(request), answerWithinMs));
+  const answer = await requested(bus, EVENT_NAMES.grant(source), request, answerWithinMs);
   if (checkTokenGrant.is(answer)) return answer;
-  const { error, error_description } = (answer ?? {}) as { error?: string; error_description?: string };
-  const code = error !== undefined && Object.hasOwn(ERRORS, error) ? (error as ErrorCode) : 'server_error';
-  throw new ServiceError(code, error_description ?? 'the answer is no grant');
-}
-
-function asFailure(cause: unknown): ServiceError {
-  if (cause instanceof ServiceError) return cause;
-  return new ServiceError('temporarily_unavailable', 'nobody answered the request for the grant', { cause });
+  throw new ServiceError('server_error', 'the answer is no grant');
 }
 
 function parse(body: string): unknown {

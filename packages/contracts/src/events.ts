@@ -76,9 +76,12 @@ export const EndReason = Type.Union([
   Type.Literal('operator'),
 ]);
 
+/** How many builds one heartbeat names at most. */
+export const MOST_BUILDS_A_HEARTBEAT = 1000;
+
 /** `ci.<source>.heartbeat`: a CI says, in one request, that these builds still run. */
 export const Heartbeat = Type.Object(
-  { builds: Type.Array(BuildId, { minItems: 1, maxItems: 1000 }) },
+  { builds: Type.Array(BuildId, { minItems: 1, maxItems: MOST_BUILDS_A_HEARTBEAT }) },
   closed,
 );
 export type Heartbeat = Static<typeof Heartbeat>;
