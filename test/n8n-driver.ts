@@ -29,10 +29,12 @@ export type Execution = {
 export type N8nDriver = {
   start(data: WorkflowData, mode?: string): Promise<Execution>;
   /** Takes an execution up from what was kept of it, as a worker does, and n8n after a wait: without preExecute. */
-  resume(data: WorkflowData): Execution;
+  resume(data: WorkflowData, id?: string): Execution;
 };
 
 const ROOT = join(import.meta.dirname, '..', 'packages', 'n8n');
+
+let executions = 0;
 
 /** Loads the hooks and the node, in a process of n8n of its own: nothing is shared with another one but Mayfly. */
 export function loadN8n(): N8nDriver {
@@ -44,19 +46,19 @@ export function loadN8n(): N8nDriver {
     for (const hook of hooks[resource]?.[operation] ?? [])
       await hook.apply({ dbCollections: {} }, parameters);
   };
-  let executions = 0;
-  const executionOf = (workflow: Workflow, data: WorkflowData): Execution => {
-    executions += 1;
-    const id = String(executions);
+  const executionOf = (workflow: Workflow, data: WorkflowData, id = `${++executions}`): Execution => {
+    // Its row in the database is made as it begins: what executions after it do to a shared object is not in it.
+    const snapshot = JSON.stringify(data);
     return {
       id,
-      snapshot: () => JSON.stringify(data),
+      snapshot: () => snapshot,
       async runNode(name) {
         const node = workflow.nodes[name];
         if (!node) throw new Error(`no node ${name}`);
         const getNodeParameter = (parameter: string, _item: number, fallback?: unknown) =>
           node.parameters[parameter] ?? fallback;
-        const context = { workflow, getInputData: () => [{ json: {} }], getNodeParameter };
+        const getInputData = () => [{ json: {} }];
+        const context = { workflow, getInputData, getNodeParameter, getExecutionId: () => id };
         const [items] = await new Node().execute.call(context);
         return items?.[0]?.json ?? { status: 0, body: undefined };
       },
@@ -72,7 +74,7 @@ export function loadN8n(): N8nDriver {
       data.settings = workflow.settings ?? {};
       return executionOf(workflow, data);
     },
-    resume: (data) => executionOf(workflowOf(data), data),
+    resume: (data, id) => executionOf(workflowOf(data), data, id),
   };
 }
 

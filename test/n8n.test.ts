@@ -36,10 +36,21 @@ afterAll(async () => {
   await system[Symbol.asyncDispose]();
 });
 
-/** A workflow with a node that calls the API; as n8n loads it for each execution, afresh. */
+/** A workflow with a node that calls the API, as n8n loads it. */
 function workflow(id = 'w6eOdKV1', more: Partial<WorkflowData> = {}): WorkflowData {
   const node = { name: 'Call', type: 'CUSTOM.mayfly', parameters: { audience: API, url: api.url } };
   return { id, name: 'Nightly', nodes: [node], settings: { executionOrder: 'v1' }, ...more };
+}
+
+const markOf = (snapshot: string) =>
+  String((JSON.parse(snapshot) as WorkflowData).settings?.['mayflyExecution']).split('.')[0];
+
+async function buildState(id: string): Promise<unknown> {
+  const authorization = `Basic ${Buffer.from(`api:${system.secret('relying-party-api')}`).toString('base64')}`;
+  const response = await fetch(`${system.urlOf('jwks-publisher')}/n8n/builds/${id}`, {
+    headers: { authorization },
+  });
+  return ((await response.json()) as { state?: string }).state;
 }
 
 const executionOf = ({ body }: { body: unknown }) => (body as { execution: string }).execution;
@@ -74,6 +85,46 @@ test('two executions of one workflow at once have an identity each, and one endi
   expect(JSON.stringify(process.env)).toBe(before);
 });
 
+test('executions that n8n starts from one object of its workflow, as its triggers do, have an identity each', async () => {
+  const shared = workflow();
+  const [first, second, idle] = [await n8n.start(shared), await n8n.start(shared), await n8n.start(shared)];
+  const from = api.calls.length;
+
+  const [one, other] = [await first.runNode('Call'), await second.runNode('Call')];
+  const again = await first.runNode('Call');
+
+  expect(executionOf(again)).toBe(executionOf(one));
+  expect(executionOf(other)).not.toBe(executionOf(one));
+  const [token, otherToken] = api.calls.slice(from).map((call) => call.token);
+  await first.end('success');
+  await ended(token);
+  expect(await active(otherToken)).toBe(true);
+  expect(executionOf(await second.runNode('Call'))).toBe(executionOf(other));
+  // One whose node has not run is told from others by number alone, and has its token all the same.
+  const last = await n8n.start(shared);
+  await idle.end('success');
+  expect((await last.runNode('Call')).status).toBe(200);
+  await second.end('success');
+  await ended(otherToken);
+  const lastToken = api.calls.at(-1)?.token;
+  expect(await active(lastToken)).toBe(true);
+  await last.end('success');
+  await ended(lastToken);
+});
+
+test('an execution whose node never ran is over when n8n says so', async () => {
+  const shared = workflow();
+  const [one, other] = [await n8n.start(shared), await n8n.start(shared)];
+  const ids = [one, other].map((each) => String(markOf(each.snapshot())));
+  const running = async (id: string) => (await buildState(id)) === 'running';
+  for (const id of ids) await eventually(() => running(id), 'start');
+
+  await one.end('success');
+  await other.end('success');
+
+  for (const id of ids) await eventually(async () => !(await running(id)), 'end');
+});
+
 test('what n8n keeps of an execution holds no token, not even where the API sends it back', async () => {
   const execution = await n8n.start(workflow());
 
@@ -94,7 +145,7 @@ test('an execution that waits goes on with its identity, also in another process
 
   // A worker of the queue, or n8n after a restart: it has what was kept, and begins nothing.
   const kept = JSON.parse(execution.snapshot()) as WorkflowData;
-  const worker = loadN8n().resume(kept);
+  const worker = loadN8n().resume(kept, execution.id);
   expect(executionOf(await worker.runNode('Call'))).toBe(before);
   await worker.end('success');
 

@@ -1,5 +1,6 @@
 const { randomUUID } = require('node:crypto');
 const { setTimeout: delay } = require('node:timers/promises');
+const { identitiesOf } = require('./identities.cjs');
 const { putMark, readMark } = require('./mark.cjs');
 const { grantOf, publish, tokenOf } = require('./mayfly.cjs');
 
@@ -25,6 +26,21 @@ function executionsOf(settings, warn) {
   const grants = new Map();
   /** @type {Set<string>} */
   const over = new Set();
+  const identities = identitiesOf();
+
+  /**
+   * @param {string} id
+   * @param {Run | undefined} run
+   */
+  const finish = async (id, run) => {
+    grants.delete(id);
+    over.add(id);
+    // The oldest goes: Mayfly itself knows that it is over.
+    if (over.size > KNOWN_TO_BE_OVER) for (const oldest of over.values().take(1)) over.delete(oldest);
+    const said = { data: { id, outcome: outcomeOf(run) }, eventId: randomUUID() };
+    const attempt = () => publish(settings, 'finished', said.data, said.eventId);
+    await attempt().catch(() => void untilTaken(attempt, warn));
+  };
   return {
     /**
      * Begins an execution: a build of our own id, that declares tokens where the workflow has a node that asks for some.
@@ -38,6 +54,7 @@ function executionsOf(settings, warn) {
       const build = { id, workflow: { id: workflow.id, name: plain(workflow.name) }, execution: { mode } };
       try {
         await publish(settings, 'started', { build, ...(declares ? { id_tokens: {} } : {}) });
+        identities.begun(id, workflow.id ?? '');
       } catch (error) {
         if (declares) throw error;
         warn(`an execution has no identity: ${messageOf(error)}`);
@@ -48,31 +65,30 @@ function executionsOf(settings, warn) {
      * Ends an execution, unless it only waits; Mayfly being away does not hold n8n up.
      * @param {Run | undefined} run
      * @param {WorkflowLike} workflow
+     * @param {string} execution the number that n8n gave it
      */
-    async end(run, workflow) {
+    async end(run, workflow, execution) {
       if (run?.waitTill || run?.status === 'waiting') return;
-      const id = readMark(workflow, settings.secret);
-      if (id === undefined) return;
-      grants.delete(id);
-      over.add(id);
-      // The oldest goes: Mayfly itself knows that it is over.
-      if (over.size > KNOWN_TO_BE_OVER) for (const oldest of over.values().take(1)) over.delete(oldest);
-      const finish = { data: { id, outcome: outcomeOf(run) }, eventId: randomUUID() };
-      const attempt = () => publish(settings, 'finished', finish.data, finish.eventId);
-      await attempt().catch(() => void untilTaken(attempt, warn));
+      const marked = readMark(workflow, settings.secret);
+      const ids = identities.ended(execution, workflow.id ?? '', marked);
+      await Promise.all(ids.map((id) => finish(id, run)));
     },
 
     /**
      * Gives a token of the execution that a workflow object is of, and of no other.
      * @param {WorkflowLike} workflow
+     * @param {string} execution the number that n8n gave it
      * @param {string} audience
      * @returns {Promise<string>}
      */
-    async tokenFor(workflow, audience) {
+    async tokenFor(workflow, execution, audience) {
       const id = readMark(workflow, settings.secret);
       if (id === undefined)
         throw new Error('Mayfly: this execution has no identity; is hooks.cjs in EXTERNAL_HOOK_FILES?');
       if (over.has(id)) throw new Error('Mayfly: this execution is over');
+      const others = identities.claim(id, execution);
+      if (!others) throw new Error('Mayfly: this identity is of another execution');
+      for (const other of others) await finish(other, undefined);
       const grant = grants.get(id) ?? grantOf(settings, id, RUNS_WITHIN_MS);
       grants.set(id, grant);
       // A failure is not kept: the next node may find Mayfly there again.

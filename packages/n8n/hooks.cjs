@@ -19,9 +19,10 @@ module.exports = {
       /**
        * @param {Parameters<Executions['end']>[0]} run
        * @param {Parameters<Executions['end']>[1]} workflowData
+       * @param {string} executionId
        */
-      async (run, workflowData) => {
-        await executions().end(run, workflowData);
+      async (run, workflowData, executionId) => {
+        await executions().end(run, workflowData, executionId);
       },
     ],
   },

@@ -9,16 +9,14 @@ const { createHmac, timingSafeEqual } = require('node:crypto');
 const MARK = 'mayflyExecution';
 
 /**
- * Puts our own id on a workflow. It is no secret: it says which execution this is, to this n8n, for this workflow.
+ * Puts our own id on a workflow. It is no secret: it says which execution this is, to this n8n, for this workflow. The
+ * settings become others, and those that were there stay as they are: n8n starts all executions of a trigger from one object.
  * @param {WorkflowLike} workflow
  * @param {string} id
  * @param {string} secret
  */
 function putMark(workflow, id, secret) {
-  const mark = `${id}.${tagOf(id, workflow.id, secret)}`;
-  // In place: what n8n hands to postExecute, and to a worker, holds this same object or a copy made later.
-  if (workflow.settings) workflow.settings[MARK] = mark;
-  else workflow.settings = { [MARK]: mark };
+  workflow.settings = { ...workflow.settings, [MARK]: `${id}.${tagOf(id, workflow.id, secret)}` };
 }
 
 /**

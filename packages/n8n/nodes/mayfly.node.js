@@ -3,7 +3,7 @@ const { executions } = require('../instance.cjs');
 
 const ANSWER_WITHIN_MS = 60_000;
 
-/** @typedef {{ workflow: import('../mark.cjs').WorkflowLike, getInputData(): unknown[], getNodeParameter(name: string, item: number, fallback?: unknown): unknown }} Context */
+/** @typedef {{ workflow: import('../mark.cjs').WorkflowLike, getInputData(): unknown[], getExecutionId(): string, getNodeParameter(name: string, item: number, fallback?: unknown): unknown }} Context */
 
 /** @type {(displayName: string, name: string, type: string, more?: object) => object} */
 const property = (displayName, name, type, more = {}) => ({ displayName, name, type, default: '', ...more });
@@ -48,7 +48,7 @@ async function call(context, item) {
   const url = new URL(text('url'));
   if (url.protocol !== 'https:' && !['localhost', '127.0.0.1', '[::1]'].includes(url.hostname))
     throw new Error('Mayfly: a token is sent over https only');
-  const token = await executions().tokenFor(context.workflow, text('audience'));
+  const token = await executions().tokenFor(context.workflow, context.getExecutionId(), text('audience'));
   const body = text('body');
   const response = await fetch(url, {
     method: text('method') || 'GET',
