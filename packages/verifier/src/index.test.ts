@@ -175,6 +175,20 @@ test('a key serves one algorithm, and only keys of a kind that is taken serve at
   expect(await codeOf(only.verify(await issuer.sign()))).toBe('untrusted_key');
 });
 
+test('an algorithm that is not taken for ID tokens still signs the lists of builds', async () => {
+  const rsa = await makeKey('r1', 'RS256');
+  issuer.keys = [issuer.signing.jwk, rsa.jwk];
+  const token = await issuer.sign({ iat: time / 1000 - 60 }, { alg: 'RS256', kid: 'r1' }, rsa.privateKey);
+  const only = { algorithms: ['RS256'] } as const;
+
+  expect(await codeOf(verifierOf(only).verify(token))).toBe('taken');
+  expect(await codeOf(verifierOf(only).verify(await issuer.sign()))).toBe('untrusted_key');
+  issuer.running.delete(3);
+  expect(await codeOf(verifierOf({ ...only, whenUnknown: 'accept' }).verify(token))).toBe(
+    'build_not_running',
+  );
+});
+
 test('metadata of another issuer, a redirect and a key set served less safely are not believed', async () => {
   const metadata = `${ISSUER}/.well-known/openid-configuration`;
   const answers = [

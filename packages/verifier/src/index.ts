@@ -4,7 +4,7 @@ import { compactVerify } from 'jose';
 import { type BuildsAnswer, type BuildsBy, buildsSource } from './builds.ts';
 import { checkClaims, type IdToken, readClaims } from './claims.ts';
 import { type Fetch, publicGetter } from './get.ts';
-import { type Algorithm, issuerKeys } from './issuer-keys.ts';
+import { ALGORITHMS, type Algorithm, issuerKeys } from './issuer-keys.ts';
 import { refuse } from './verification-error.ts';
 
 /** Whose tokens are taken, and how it is known whether their builds still run. */
@@ -17,7 +17,7 @@ export type VerifierOptions = {
   builds?: BuildsBy;
   /** What becomes of a token of which it cannot be known whether its build runs: refused, if left out. */
   whenUnknown?: 'refuse' | 'accept';
-  /** Signature algorithms that are taken: RS256 and ES256 if left out. */
+  /** Signature algorithms that ID tokens may have: RS256 and ES256 if left out. The issuer's lists may have either. */
   algorithms?: readonly Algorithm[];
   /** How much the clocks may differ, seconds: 5 if left out, 60 at most. */
   leewaySeconds?: number;
@@ -35,7 +35,6 @@ export type Verifier = Disposable & {
   close(): void;
 };
 
-const ALGORITHMS: readonly Algorithm[] = ['RS256', 'ES256'];
 const DEFAULT_LEEWAY_SECONDS = 5;
 const MAX_LEEWAY_SECONDS = 60;
 
@@ -55,7 +54,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
 
   const resources = new DisposableStack();
   const get = publicGetter(fetch);
-  const keys = issuerKeys({ issuer, algorithms, get, now }, resources);
+  const keys = issuerKeys({ issuer, get, now }, resources);
   const builds = buildsSource(by, { issuer, keys, get, fetch, now, leewaySeconds }, resources);
 
   return {
@@ -63,7 +62,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
       // RFC 7515 §3.1: one token is one string.
       if (!isCanonicalJws(token)) throw refuse('malformed');
       // RFC 8725 §3.1, §3.11: `typ`, a closed list of algorithms, and the key decides which of them.
-      const signingKey = await keys.find(token.slice(0, token.indexOf('.')), 'JWT');
+      const signingKey = await keys.find(token.slice(0, token.indexOf('.')), 'JWT', algorithms);
       // Of the two S that ECDSA takes for as good the issuer writes the lower.
       if (!hasOnlySignature(token, signingKey.alg)) throw refuse('malformed');
       const { payload } = await compactVerify(token, signingKey.key, { algorithms: [signingKey.alg] }).catch(

@@ -2,8 +2,11 @@ import { type CryptoKey, importJWK, type JWK } from 'jose';
 import type { Get } from './get.ts';
 import { refuse } from './verification-error.ts';
 
+/** Every algorithm that an issuer signs with: ID tokens with either, status lists with ES256. */
+export const ALGORITHMS = ['RS256', 'ES256'] as const;
+
 /** A signature algorithm that tokens may have. */
-export type Algorithm = 'RS256' | 'ES256';
+export type Algorithm = (typeof ALGORITHMS)[number];
 
 /** A key of the issuer and the one algorithm that it is for. */
 export type IssuerKey = { alg: Algorithm; key: CryptoKey };
@@ -11,13 +14,13 @@ export type IssuerKey = { alg: Algorithm; key: CryptoKey };
 /** The keys of one issuer. */
 export type IssuerKeys = {
   /**
-   * Takes the first part of a token and the `typ` that it must have; gives the key that it names. Throws `wrong_type`,
-   * `untrusted_key`, or `cannot_know` where the issuer's keys cannot be read.
+   * Takes the first part of a token, the `typ` that it must have and the algorithms that such a token may have; gives the
+   * key that it names. Throws `wrong_type`, `untrusted_key`, or `cannot_know` where the issuer's keys cannot be read.
    */
-  find(header: string, typ: string): Promise<IssuerKey>;
+  find(header: string, typ: string, algorithms?: readonly Algorithm[]): Promise<IssuerKey>;
 };
 
-type Issuer = { issuer: string; algorithms: readonly Algorithm[]; get: Get; now(): number };
+type Issuer = { issuer: string; get: Get; now(): number };
 type KeySet = ReadonlyMap<string, IssuerKey>;
 
 /** How often the keys are read again, and how long a token with an unknown `kid` has to wait for the next reading, ms. */
@@ -28,7 +31,7 @@ const MAX_STALE_MS = 24 * 3_600_000;
 const MAX_HEADERS = 1000;
 
 /** Takes the issuer; gives its keys, read when first needed and then every minute. */
-export function issuerKeys({ issuer, algorithms, get, now }: Issuer, resources: DisposableStack): IssuerKeys {
+export function issuerKeys({ issuer, get, now }: Issuer, resources: DisposableStack): IssuerKeys {
   let keys: KeySet | undefined;
   let readAt = -Infinity;
   let triedAt = -Infinity;
@@ -38,7 +41,7 @@ export function issuerKeys({ issuer, algorithms, get, now }: Issuer, resources: 
   resources.defer(() => clearInterval(timer));
 
   const read = async () => {
-    const found = await readKeys(issuer, algorithms, get);
+    const found = await readKeys(issuer, get);
     headers.clear();
     keys = found;
     readAt = now();
@@ -63,12 +66,12 @@ export function issuerKeys({ issuer, algorithms, get, now }: Issuer, resources: 
     return keys.get(kid);
   };
   return {
-    async find(header, typ) {
+    async find(header, typ, algorithms = ALGORITHMS) {
       const known = headers.get(header);
-      if (known?.typ === typ && isBelieved()) return known.key;
+      if (known?.typ === typ && isBelieved() && algorithms.includes(known.key.alg)) return known.key;
       const { alg, kid } = readHeader(header, typ);
       const key = await keyOf(kid);
-      if (!key || key.alg !== alg) throw refuse('untrusted_key');
+      if (!key || key.alg !== alg || !algorithms.includes(key.alg)) throw refuse('untrusted_key');
       if (headers.size < MAX_HEADERS) headers.set(header, { typ, key });
       return key;
     },
@@ -90,7 +93,7 @@ function readHeader(segment: string, typ: string): { alg: unknown; kid: string }
   return { alg, kid };
 }
 
-async function readKeys(issuer: string, algorithms: readonly Algorithm[], get: Get): Promise<KeySet> {
+async function readKeys(issuer: string, get: Get): Promise<KeySet> {
   const metadata = JSON.parse(
     await get(`${issuer}/.well-known/openid-configuration`, 'application/json'),
   ) as {
@@ -105,7 +108,7 @@ async function readKeys(issuer: string, algorithms: readonly Algorithm[], get: G
   const { keys } = JSON.parse(await get(metadata.jwks_uri, 'application/jwk-set+json')) as { keys: JWK[] };
   const found = new Map<string, IssuerKey>();
   for (const jwk of keys.slice(0, 100)) {
-    const imported = await importPublic(jwk, algorithms);
+    const imported = await importPublic(jwk);
     if (imported && !found.has(imported[0])) found.set(...imported);
   }
   if (found.size === 0) throw new Error('the issuer has no key that is taken');
@@ -113,13 +116,10 @@ async function readKeys(issuer: string, algorithms: readonly Algorithm[], get: G
 }
 
 /** Takes a published key; gives it if it is one to verify with, undefined for every other. */
-async function importPublic(
-  jwk: JWK,
-  algorithms: readonly Algorithm[],
-): Promise<[string, IssuerKey] | undefined> {
+async function importPublic(jwk: JWK): Promise<[string, IssuerKey] | undefined> {
   const { kid, kty, use, n, e, crv, x, y } = jwk;
   const alg = jwk.alg as Algorithm;
-  if (typeof kid !== 'string' || (use !== undefined && use !== 'sig') || !algorithms.includes(alg))
+  if (typeof kid !== 'string' || (use !== undefined && use !== 'sig') || !ALGORITHMS.includes(alg))
     return undefined;
   const fits = alg === 'RS256' ? kty === 'RSA' : kty === 'EC' && crv === 'P-256';
   if (!fits) return undefined;
