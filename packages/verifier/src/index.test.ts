@@ -205,6 +205,46 @@ test('metadata of another issuer, a redirect and a key set served less safely ar
   }
 });
 
+test('keys are read from the address of the issuer and from no other, and the error says so', async () => {
+  const metadata = `${ISSUER}/.well-known/openid-configuration`;
+  const addresses = [
+    'https://evil.example.com/jwks',
+    'https://id.example.com/other/jwks',
+    `${ISSUER}.evil.example.com/jwks`,
+    `${ISSUER}@evil.example.com/jwks`,
+    `${ISSUER}/../other/jwks`,
+    `${ISSUER}/%2e%2e/other/jwks`,
+    'http://id.example.com/acme/jwks',
+  ];
+
+  for (const jwks_uri of addresses) {
+    issuer.answers.set(metadata, () => Response.json({ issuer: ISSUER, jwks_uri }));
+    issuer.answers.set(jwks_uri, () => Response.json({ keys: issuer.keys }));
+    const verifying = verifierOf({ builds: 'unchecked' }).verify(await issuer.sign());
+    await expect(verifying).rejects.toMatchObject({
+      code: 'cannot_know',
+      cause: { message: 'the key set is not at the address of the issuer' },
+    });
+  }
+  expect(new Set(issuer.asked)).toEqual(new Set([metadata]));
+});
+
+test('an issuer without a path has its keys below its own address', async () => {
+  const bare = 'https://id.example.com';
+  for (const [at, jwks_uri] of [
+    [bare, `${bare}/jwks`],
+    [`${bare}:443`, `${bare}:443/jwks`],
+  ] as const) {
+    issuer.answers.set(`${at}/.well-known/openid-configuration`, () =>
+      Response.json({ issuer: at, jwks_uri }),
+    );
+    issuer.answers.set(jwks_uri, () => Response.json({ keys: issuer.keys }));
+
+    const verifier = verifierOf({ issuer: at, builds: 'unchecked' });
+    expect(await codeOf(verifier.verify(await issuer.sign({ iss: at })))).toBe('taken');
+  }
+});
+
 test('by introspection a token is good when the issuer says active, and nobody knows when it says nothing', async () => {
   const verifier = verifierOf({ builds: { introspection: { name: 'api', secret: 'a b:c' } } });
   const answers: [string, () => Response][] = [

@@ -37,6 +37,7 @@ export function issuerKeys({ issuer, get, now }: Issuer, resources: DisposableSt
   let triedAt = -Infinity;
   let reading: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
+  let failure: unknown;
   const headers = new Map<string, { typ: string; key: IssuerKey }>();
   resources.defer(() => clearInterval(timer));
 
@@ -45,6 +46,7 @@ export function issuerKeys({ issuer, get, now }: Issuer, resources: DisposableSt
     headers.clear();
     keys = found;
     readAt = now();
+    failure = undefined;
   };
   const refresh = (): Promise<void> => {
     triedAt = performance.now();
@@ -57,12 +59,14 @@ export function issuerKeys({ issuer, get, now }: Issuer, resources: DisposableSt
   /** However many tokens with unknown keys come, the issuer is asked once in ten seconds. */
   const refreshOnce = async () => {
     const isTooSoon = performance.now() - triedAt < COOLDOWN_MS;
-    await (isTooSoon ? reading : refresh())?.catch(() => undefined);
+    await (isTooSoon ? reading : refresh())?.catch((cause: unknown) => {
+      failure = cause;
+    });
   };
   const isBelieved = () => now() - readAt < MAX_STALE_MS;
   const keyOf = async (kid: string): Promise<IssuerKey | undefined> => {
     if (!keys?.has(kid)) await refreshOnce();
-    if (!keys || !isBelieved()) throw refuse('cannot_know');
+    if (!keys || !isBelieved()) throw refuse('cannot_know', failure);
     return keys.get(kid);
   };
   return {
@@ -103,8 +107,7 @@ async function readKeys(issuer: string, get: Get): Promise<KeySet> {
   // OpenID Connect Discovery §4.3.
   if (metadata.issuer !== issuer) throw new Error('the metadata is of another issuer');
   if (typeof metadata.jwks_uri !== 'string') throw new Error('the metadata names no key set');
-  const isDowngraded = issuer.startsWith('https:') && !metadata.jwks_uri.startsWith('https:');
-  if (isDowngraded) throw new Error('the key set is not served as safely as the metadata');
+  if (!isBelow(issuer, metadata.jwks_uri)) throw new Error('the key set is not at the address of the issuer');
   const { keys } = JSON.parse(await get(metadata.jwks_uri, 'application/jwk-set+json')) as { keys: JWK[] };
   const found = new Map<string, IssuerKey>();
   for (const jwk of keys.slice(0, 100)) {
@@ -113,6 +116,11 @@ async function readKeys(issuer: string, get: Get): Promise<KeySet> {
   }
   if (found.size === 0) throw new Error('the issuer has no key that is taken');
   return found;
+}
+
+/** Both as `fetch` reads them: `..`, a backslash and a host in another case are no way around it. */
+function isBelow(issuer: string, uri: string): boolean {
+  return URL.canParse(uri) && new URL(uri).href.startsWith(new URL(`${issuer}/`).href);
 }
 
 /** Takes a published key; gives it if it is one to verify with, undefined for every other. */
