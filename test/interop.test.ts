@@ -143,6 +143,14 @@ test.for(ways)(
   },
 );
 
+test('by a list that was read before its build began our verifier takes a token all the same', async () => {
+  using verifier = verifierBy('status-list');
+  expect(await codeOf(verifier, es256)).toBe('taken');
+
+  for (const id of ['began-after-1', 'began-after-2', 'began-after-3'])
+    expect(await codeOf(verifier, await startedToken(ci, { id }))).toBe('taken');
+});
+
 test('a verifier that begins after a build has ended refuses its tokens too', async () => {
   const token = await startedToken(ci, { id: 'ended-before' });
   await ci.finish('ended-before');

@@ -1,12 +1,13 @@
 import { decodeStatusList, type StatusList, statusAt } from '@mayfly/contracts/status-list';
 import { compactVerify } from 'jose';
-import type { Builds, BuildsContext } from './builds.ts';
-import { readClaims } from './claims.ts';
+import type { Builds, BuildsAnswer, BuildsContext } from './builds.ts';
+import { type IdToken, readClaims } from './claims.ts';
 
-type ReadList = { bytes: Uint8Array; expiresAt: number; ttlMs: number };
+type ReadList = { bytes: Uint8Array; iat: number; expiresAt: number; ttlMs: number };
 type Entry = {
   list: ReadList | undefined;
-  reading: Promise<void> | undefined;
+  /** The reading under way, or the next; says whether it gave a list. */
+  reading: Promise<boolean> | undefined;
   usedAt: number;
   triedAt: number;
 };
@@ -14,13 +15,18 @@ type Entry = {
 /** Lists that are kept at once, and how long one is kept fresh that nobody asks for, ms. */
 const MAX_LISTS = 64;
 const UNUSED_MS = 60_000;
-/** How soon a list that cannot be read is tried again, ms. */
+/** How soon a list is read again that cannot be read, or that is too old for a token, ms. */
 const RETRY_MS = 1000;
+/** How long the issuer gives a list out again, ms: one that was asked for so long after a token came is younger. */
+const REUSED_MS = 900;
+/** How much younger than a token a list is that surely has its build: clocks may be two seconds apart, times are whole. */
+const SURE_SECONDS = 3;
 const VALID = 0;
 
 /**
  * Reads the Status List Token that a token names (draft-ietf-oauth-status-list-21 §8.3), and again before its `ttl` is
- * over, as long as tokens name it. After its `exp` nobody knows.
+ * over, as long as tokens name it. After its `exp` nobody knows. A list in which a token's build is not yet says invalid
+ * of it: where it may be one it is read again, once a second for all who wait, and says nothing while it is too old.
  */
 export function buildsByStatusList(context: BuildsContext, resources: DisposableStack): Builds {
   const { issuer, now } = context;
@@ -41,22 +47,21 @@ export function buildsByStatusList(context: BuildsContext, resources: Disposable
     const again = () => (performance.now() - entry.usedAt > UNUSED_MS ? forget(uri) : read(uri, entry));
     timers.set(uri, setTimeout(again, ms).unref());
   };
-  const read = (uri: string, entry: Entry): Promise<void> => {
+  const readPaced = async (uri: string, entry: Entry): Promise<boolean> => {
+    const early = entry.triedAt + RETRY_MS - performance.now();
+    if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
+    if (entries.get(uri) !== entry) return false;
     entry.triedAt = performance.now();
-    entry.reading ??= readList(uri, context)
-      .then((list) => {
-        entry.list = list;
-        readLater(uri, entry, Math.max(list.ttlMs - 1000, RETRY_MS));
-      })
-      .catch(() => readLater(uri, entry, RETRY_MS))
-      .finally(() => {
-        entry.reading = undefined;
-      });
-    return entry.reading;
+    const list = await readList(uri, context).catch(() => undefined);
+    if (list) entry.list = list;
+    readLater(uri, entry, Math.max((list?.ttlMs ?? 0) - 1000, RETRY_MS));
+    return list !== undefined;
   };
-  const stateOf = ({ list }: Entry, idx: number) => {
-    if (!list || now() >= list.expiresAt) return undefined;
-    return statusAt(list.bytes, 1, idx) === VALID ? 'running' : 'over';
+  const read = (uri: string, entry: Entry): Promise<boolean> => {
+    entry.reading ??= readPaced(uri, entry).finally(() => {
+      entry.reading = undefined;
+    });
+    return entry.reading;
   };
   const entryOf = (uri: string): Entry | undefined => {
     if (!isListOf(issuer, uri)) return undefined;
@@ -65,16 +70,43 @@ export function buildsByStatusList(context: BuildsContext, resources: Disposable
     entries.set(uri, made);
     return made;
   };
-  return (_token, { status }) => {
-    const { idx, uri } = status?.status_list ?? { idx: -1, uri: '' };
+  return (_token, claims) => {
+    const { uri = '' } = claims.status?.status_list ?? {};
     const entry = entries.get(uri) ?? entryOf(uri);
     if (!entry) return 'unknown';
     entry.usedAt = performance.now();
-    const state = stateOf(entry, idx);
-    if (state) return state;
-    if (!entry.reading && performance.now() - entry.triedAt < RETRY_MS) return 'unknown';
-    return read(uri, entry).then(() => stateOf(entry, idx) ?? 'unknown');
+    const state = stateIn(entry.list, claims, now());
+    if (state !== 'unknown') return state;
+    const isFailing = !isGood(entry.list, now()) && !entry.reading;
+    if (isFailing && performance.now() - entry.triedAt < RETRY_MS) return 'unknown';
+    const again = () => read(uri, entry);
+    return untilSure(entry, again, () => stateIn(entry.list, claims, now()));
   };
+}
+
+/** Reads a list until it says something, or can be no older than the token that was seen and yet does not. */
+async function untilSure(
+  entry: Entry,
+  read: () => Promise<boolean>,
+  state: () => BuildsAnswer,
+): Promise<BuildsAnswer> {
+  const enough = performance.now() + REUSED_MS;
+  for (;;) {
+    const isRead = await read();
+    if (state() !== 'unknown' || !isRead || entry.triedAt >= enough) return state();
+  }
+}
+
+/** What a list says of a token's build. Invalid are also builds that began after it, and that is not to say they are over. */
+function stateIn(list: ReadList | undefined, { status, iat }: IdToken, ms: number): BuildsAnswer {
+  if (!isGood(list, ms)) return 'unknown';
+  const bit = statusAt(list.bytes, 1, status?.status_list?.idx ?? -1);
+  if (bit === VALID) return 'running';
+  return bit === undefined || list.iat - iat >= SURE_SECONDS ? 'over' : 'unknown';
+}
+
+function isGood(list: ReadList | undefined, ms: number): list is ReadList {
+  return list !== undefined && ms < list.expiresAt;
 }
 
 /** Nothing is fetched from anywhere but the issuer's own lists, whatever a token says. */
@@ -98,7 +130,8 @@ async function readList(
   if (!isTime(exp) || exp <= seconds) throw new Error('the list has expired');
   const list = status_list as StatusList;
   if (list.bits !== 1) throw new Error('the list has more than one bit a build');
-  return { bytes: decodeStatusList(list), expiresAt: exp * 1000, ttlMs: isTime(ttl) ? ttl * 1000 : RETRY_MS };
+  const ttlMs = isTime(ttl) ? ttl * 1000 : RETRY_MS;
+  return { bytes: decodeStatusList(list), iat, expiresAt: exp * 1000, ttlMs };
 }
 
 function isTime(value: unknown): value is number {
