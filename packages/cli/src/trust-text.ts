@@ -19,7 +19,7 @@ export function trustText({ kind, trust, checked, widen }: MadeTrust): string {
       also.length === 0 ? [] : [...listed(also), `      next: ${otherSubject(kind)}`],
     ),
     ...section(
-      'Of the same kind, and admitted: the same code in another job, by another event or elsewhere',
+      'Of the same kind, and admitted: the next build, and the same code in another job, by another event or elsewhere',
       listed(named('same kind')),
     ),
     ...section('Gets no token', listed(named('gets no token'))),

@@ -15,7 +15,9 @@ test('trust prints what is to be pasted, what it was tried on and what would wid
   expect(code).toBe(0);
   expect(stdout).toMatch(/"Federated": "arn:aws:iam::123456789012:oidc-provider\/id\.example\/ci"/);
   expect(stdout).toMatch(/Tried, and refused\n {2}another branch/);
-  expect(stdout).toMatch(/Of the same kind, and admitted: .*\n {2}another event, such as a schedule\n/);
+  expect(stdout).toMatch(
+    /Of the same kind, and admitted: .*\n {2}the next build\n {2}another event, such as a schedule\n/,
+  );
   expect(stdout).toMatch(/What would widen it\n/);
   expect(stdout).not.toMatch(/ADMITTED TOO/);
 });

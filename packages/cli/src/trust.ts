@@ -13,8 +13,9 @@ Relying parties
   sigstore   configuration of one's own Fulcio (ci-provider), and cosign verify
   octo-sts   trust policy of a repository on GitHub: YAML
 
-No server is asked. What is printed was tried on the build, and on builds that are nearly the same; what it admits
-beside the build is said, and so is which change would widen it to what. Words in capitals are yours to fill in.
+No server is asked. What is printed was tried on the build, on the next one and on builds that are nearly the same;
+what it admits beside the build is said, and so is which change would widen it to what. Words in capitals are yours to
+fill in.
 
 check reads an AWS trust policy or a role of Vault (JSON; - reads standard input), and says whether it admits the
 build or the token, by which condition, and by what it admits more than it looks like. It verifies no signature.

@@ -39,7 +39,7 @@ function awsTrust(kind: Kind, given: TrustNames): Trust {
       { title: 'The provider, once an account, and the role', language: 'sh', text: commands(kind, role) },
       { title: 'The same in Terraform', language: 'hcl', text: terraform(kind, json, role) },
     ],
-    held: tagsOf(kind).map(([name]) => name),
+    held: heldTags(kind).map(([name]) => name),
     loosen: (opening) => loosened(kind, provider, account, opening),
     widen: [
       {
@@ -88,13 +88,12 @@ function policyOf(
   { pattern, without = [], isFor }: Otherwise = {},
 ) {
   const like = pattern ?? (perBuild(kind).length > 0 ? subjectPattern(kind, LIKE) : undefined);
-  const tags = tagsOf(kind);
   const equal = {
     ...(isFor !== 'every audience' && { [`${provider}:aud`]: awsLiteral(kind.audience, false) }),
     ...(like === undefined &&
       isFor !== 'every subject' && { [`${provider}:sub`]: awsLiteral(kind.subject, false) }),
     ...Object.fromEntries(
-      tags
+      heldTags(kind)
         .filter(([name]) => !without.includes(name))
         .map(([name, value]) => [`aws:RequestTag/${name}`, awsLiteral(value, false)]),
     ),
@@ -106,7 +105,7 @@ function policyOf(
         Effect: 'Allow',
         Principal: { Federated: `arn:aws:iam::${account}:oidc-provider/${provider}` },
         Action:
-          tags.length > 0
+          tagsOf(kind).length > 0
             ? ['sts:AssumeRoleWithWebIdentity', 'sts:TagSession']
             : 'sts:AssumeRoleWithWebIdentity',
         Condition: {
@@ -126,6 +125,11 @@ function tagsOf({ claims }: Kind): [string, string][] {
   return Object.entries(tags).map(([name, [value]]) => [name, value]);
 }
 
+/** The tags that a policy can hold fast: with one that no two builds share it would admit none but this. */
+function heldTags(kind: Kind): [string, string][] {
+  return tagsOf(kind).filter(([name]) => !kind.isPerBuild(name));
+}
+
 function requireTakenIssuer({ issuer, audience }: Kind): void {
   const { protocol, port, hostname } = new URL(issuer);
   if (protocol !== 'https:' || port !== '' || hostname === 'localhost')
@@ -141,11 +145,17 @@ function notesOf(kind: Kind, json: string): string[] {
   const { pins, profile } = kind;
   const size = json.replace(/\s/g, '').length;
   const claims = pins.map(({ claim }) => claim).join(', ');
+  const passed = tagsOf(kind).flatMap(([name]) => (kind.isPerBuild(name) ? [name] : []));
   return [
     'for an issuer of your own AWS knows sub, aud, amr and, with azp, oaud: a condition on another claim is never met',
-    ...(pins.length > 0 && tagsOf(kind).length === 0
+    ...(pins.length > 0 && heldTags(kind).length === 0
       ? [
           `AWS does not see ${claims}${profile.sessionTags ? ': add --aws-session-tag NAME for each that must hold, and have the build ask for them' : ', and this profile has no session tags'}`,
+        ]
+      : []),
+    ...(passed.length > 0
+      ? [
+          `no two builds share ${passed.join(', ')}: the session has them as tags, and the policy asks for none`,
         ]
       : []),
     'AWS takes at most 50 session tags, keys of 128 characters, values of 256, all of letters, digits, spaces and _.:/=+-@',

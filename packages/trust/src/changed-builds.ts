@@ -1,4 +1,5 @@
 import type { Build } from '@mayfly/contracts/build';
+import { PER_BUILD } from './kind-of-build.ts';
 
 /** Takes a build; gives it with one thing changed, undefined where it has no such thing. */
 export type Change = (build: Build) => Build | undefined;
@@ -80,6 +81,28 @@ export const SAME_KIND: Readonly<Record<string, Change>> = {
       ? undefined
       : { ...build, environment: { name: 'elsewhere' } },
 };
+
+/** The build that every policy must let in with it: all that no two builds share is another. */
+export const NEXT: Readonly<Record<string, Change>> = {
+  'the next build': (build) => {
+    const next = structuredClone(build);
+    for (const path of PER_BUILD) countUp(next, path.split('.'));
+    return next;
+  },
+};
+
+/** Changes what is there at a path: the last digit of text, or its last sign where it has none. */
+function countUp(at: Record<string, unknown>, [name = '', ...rest]: string[]): void {
+  const value = at[name];
+  if (value instanceof Object) countUp(value as Record<string, unknown>, rest);
+  if (typeof value === 'number') at[name] = value + 1;
+  if (typeof value === 'string') at[name] = otherText(value);
+}
+
+function otherText(text: string): string {
+  const counted = text.replace(/\d(?=\D*$)/, (digit) => String((Number(digit) + 1) % 10));
+  return counted === text ? text.replace(/.$/, '1') : counted;
+}
 
 const MALLORY = { id: '667', name: 'mallory' };
 

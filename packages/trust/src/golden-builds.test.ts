@@ -63,13 +63,16 @@ const AGAIN = 'a repository that takes the name again';
 
 const EVENTS = ['a pull or merge request of the same ref', 'another event, such as a schedule'];
 const ELSEWHERE = 'a build for an environment';
+const NEXT = 'the next build';
 /** As much a policy leaves open on purpose: it is said. */
 const SAME_KIND = {
-  buildkite: [...EVENTS, 'another step'],
-  concourse: ['another instance of the pipeline', 'another job'],
-  github: EVENTS,
-  gitlab: [ELSEWHERE, ...EVENTS, 'another job'],
-  mayfly: [ELSEWHERE, ...EVENTS, 'another job', 'another pipeline of the repository', 'another step'],
+  buildkite: [...EVENTS, 'another step', NEXT],
+  concourse: ['another instance of the pipeline', 'another job', NEXT],
+  github: [...EVENTS, NEXT],
+  gitlab: [ELSEWHERE, ...EVENTS, 'another job', NEXT],
+  mayfly: [ELSEWHERE, ...EVENTS, 'another job', 'another pipeline of the repository', 'another step', NEXT],
+  n8n: [NEXT],
+  vela: [NEXT],
 };
 
 const SEES_SUBJECT_ONLY = ['aws', 'azure'];

@@ -4,6 +4,8 @@ import type { Algorithm } from '@mayfly/contracts/signing';
 import { claimValue } from '@mayfly/profiles/claim-value';
 import { type Facts, factsOf } from '@mayfly/profiles/facts';
 import type { ClaimRule, Profile } from '@mayfly/profiles/profile';
+import { ruleNamed } from '@mayfly/profiles/rule-named';
+import { pathsOfRule } from './claim-origins.ts';
 import { type Deployment, issuerOf } from './deployment.ts';
 import { keyFor, lineIn } from './explain-policy.ts';
 import { tokenOrNext } from './next-step.ts';
@@ -25,6 +27,8 @@ export type Kind = {
   pins: readonly Pin[];
   claims: TokenClaims;
   profile: Profile;
+  /** Says whether a claim is made from what no two builds share. */
+  isPerBuild(claim: string): boolean;
 };
 
 /** Facts that no two builds share. */
@@ -84,6 +88,7 @@ export function kindOf(deployment: Deployment, event: BuildStarted, wish: Wish, 
       parts,
       claims,
       profile,
+      isPerBuild: (claim: string) => isMadePerBuild(profile, claim, facts),
     },
     pins: pinsOf(profile, facts, claims, [
       ...pathsOf(parts),
@@ -95,6 +100,14 @@ export function kindOf(deployment: Deployment, event: BuildStarted, wish: Wish, 
 /** Takes a kind; gives the facts in its subject that differ from build to build. */
 export function perBuild({ parts }: Kind): string[] {
   return parts.flatMap(({ path }) => (path !== undefined && PER_BUILD.has(path) ? [path] : []));
+}
+
+/** Of several facts that a claim may be made from, the one that is there says it; where none is, any may be next time. */
+function isMadePerBuild({ claims, optionalClaims }: Profile, claim: string, facts: Facts): boolean {
+  const rule = ruleNamed([...claims, ...optionalClaims], claim);
+  if (!rule) return false;
+  const held = pathHeld(rule, facts);
+  return (held === undefined ? pathsOfRule(rule) : [held]).some((path) => PER_BUILD.has(path));
 }
 
 function algorithmPlace(deployment: Deployment, audience: string): string {

@@ -7,7 +7,7 @@ import { type Kind, kindOf } from './kind-of-build.ts';
 import { nearMisses } from './near-misses.ts';
 import { ofOtherSubjects } from './other-subjects.ts';
 import { otherSubject } from './subject-fit.ts';
-import type { Wish } from './token-of.ts';
+import type { TokenClaims, Wish } from './token-of.ts';
 import type { Target, Trust, TrustNames } from './trust.ts';
 import { type TriedWidening, triedWidenings } from './widenings.ts';
 
@@ -40,10 +40,9 @@ export function makeTrust(
   const kind = kindOf(deployment, event, wish, now);
   requireVisible(kind);
   const trust = target.make(kind, names);
-  const own = trust.judge(kind.claims);
-  if (own.admitted !== true)
-    throw new TypeError(`what was made refuses the build itself: ${own.reasons.join('; ')}`);
+  requireAdmitted(trust, kind.claims, 'the build itself');
   const others = nearMisses(deployment, event, wish, now);
+  for (const { name, claims, isNext } of others) if (isNext && claims) requireAdmitted(trust, claims, name);
   const checked = others.map(({ name, claims, isSameKind }): MadeTrust['checked'][number] => {
     if (!claims) return { name, verdict: 'gets no token' };
     if (trust.judge(claims).admitted === false) return { name, verdict: 'refused' };
@@ -51,6 +50,11 @@ export function makeTrust(
   });
   const more = target.comparesSubjects ? ofOtherSubjects(target, deployment, event, wish, names, now) : [];
   return { kind, trust, checked, widen: [...triedWidenings(kind, trust, others), ...more] };
+}
+
+function requireAdmitted({ judge }: Trust, claims: TokenClaims, name: string): void {
+  const { admitted, reasons } = judge(claims);
+  if (admitted !== true) throw new TypeError(`what was made refuses ${name}: ${reasons.join('; ')}`);
 }
 
 /** What is pasted must be what is seen. */

@@ -1,5 +1,5 @@
 import type { BuildStarted } from '@mayfly/contracts/events';
-import { CHANGES, type Change, SAME_KIND, swapCase } from './changed-builds.ts';
+import { CHANGES, type Change, NEXT, SAME_KIND, swapCase } from './changed-builds.ts';
 import type { Deployment } from './deployment.ts';
 import { type TokenClaims, tokenOf, type Wish } from './token-of.ts';
 
@@ -11,11 +11,13 @@ export type NearMiss = {
   isForged?: 'issuer' | 'audience' | 'subject';
   /** Whether it may well be let in with the build: the same code, at another time or place. */
   isSameKind?: true;
+  /** Whether it must be: it is the next build. */
+  isNext?: true;
 };
 
 /**
  * Takes a deployment, an event, a wish and the time (s); gives the tokens of builds that are nearly the same, which a
- * policy for exactly this kind of build must refuse. A fork's is there even where `mayfly.yaml` denies it: policies
+ * policy for exactly this kind of build must refuse, and of the next build, which it must not. A fork's is there even where `mayfly.yaml` denies it: policies
  * outlive each other.
  */
 export function nearMisses(deployment: Deployment, event: BuildStarted, wish: Wish, now: number): NearMiss[] {
@@ -34,7 +36,8 @@ export function nearMisses(deployment: Deployment, event: BuildStarted, wish: Wi
   const sameKind = changed(SAME_KIND)
     .filter(({ claims }) => JSON.stringify(claims) !== JSON.stringify(own))
     .map((one) => ({ ...one, isSameKind: true as const }));
-  return [...changed(CHANGES), ...sameKind, ...forged(own)];
+  const next = changed(NEXT).map((one) => ({ ...one, isSameKind: true as const, isNext: true as const }));
+  return [...changed(CHANGES), ...next, ...sameKind, ...forged(own)];
 }
 
 function claimsOr(deployment: Deployment, event: BuildStarted, wish: Wish, now: number) {

@@ -162,3 +162,21 @@ test('AWS sees claims that the build asks for as session tags, and holds them fa
   for (const given of [trust, (await made('aws', { profile: 'vela' })).trust])
     expect(given.notes.join('\n')).toMatch(/50 session tags, keys of 128 characters, values of 256/);
 });
+
+test('AWS: a session tag that no two builds share is given to the session and not held fast, and it is said', async () => {
+  const build = { ...BUILD, job: { id: 'j-7', name: 'test' } };
+  const awsSessionTags = ['build_number', 'sha', 'job_id', 'ref', 'fork'];
+
+  const { trust, checked, widen } = await made('aws', { build, awsSessionTags });
+
+  const { Action, Condition } = JSON.parse(trust.texts[0]?.text ?? '').Statement[0];
+  const tags = Object.keys(Condition.StringEquals).filter((key) => key.startsWith('aws:RequestTag/'));
+  expect(tags).toEqual(['aws:RequestTag/ref', 'aws:RequestTag/fork']);
+  expect(Action).toEqual(['sts:AssumeRoleWithWebIdentity', 'sts:TagSession']);
+  expect(trust.held).toEqual(['ref', 'fork']);
+  expect(trust.notes.join('\n')).toMatch(/no two builds share build_number, sha, job_id/);
+  expect(checked).toContainEqual({ name: 'the next build', verdict: 'same kind' });
+  expect(widen.map(({ change }) => change).join('\n')).not.toMatch(/RequestTag of .*(sha|_number|job_id)/);
+  const alone = await made('aws', { build, awsSessionTags: ['sha'] });
+  expect(alone.trust.texts[0]?.text).toMatch(/sts:TagSession/);
+});
