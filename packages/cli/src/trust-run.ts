@@ -8,7 +8,18 @@ import { runTrustCheck } from './trust-check.ts';
 import { BUILD_OPTIONS, readBuild, told, wishOf } from './trust-inputs.ts';
 import { trustJson, trustText } from './trust-text.ts';
 
-const NAMES = ['account', 'app', 'role', 'project', 'pool', 'provider', 'name', 'mount', 'policies'] as const;
+const NAMES = [
+  'account',
+  'partition',
+  'app',
+  'role',
+  'project',
+  'pool',
+  'provider',
+  'name',
+  'mount',
+  'policies',
+] as const;
 
 /** Options of `mayfly trust`, all of them. */
 const OPTIONS = {

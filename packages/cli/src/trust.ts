@@ -35,6 +35,7 @@ Options
 
 Names of what is there already
   --account, --role       aws: the account's number, the role's name. gcp: --account is the service account
+  --partition             aws: aws-us-gov for GovCloud; the one of the audience if left out
   --project, --pool, --provider
                           gcp: number of the project, pool and provider
   --app                   azure: the app's id

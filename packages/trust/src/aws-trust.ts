@@ -23,15 +23,18 @@ const VERSION = '2012-10-17';
 const USUAL_QUOTA = 2048;
 
 const ACCOUNT = { says: 'account of AWS (12 digits)', fits: /^[0-9]{12}$/ };
+const PARTITION = { says: 'partition of AWS (aws, aws-cn or aws-us-gov)', fits: /^aws(-cn|-us-gov)?$/ };
 const ROLE = { says: 'role of AWS (64 letters, digits and _+=,.@-)', fits: /^[A-Za-z0-9_+=,.@-]{1,64}$/ };
 
 function awsTrust(kind: Kind, given: TrustNames): Trust {
   const account = fittingName('account', given.account ?? '111122223333', ACCOUNT);
+  const partition = fittingName('partition', given.partition ?? partitionOf(kind), PARTITION);
   const role = fittingName('role', given.role ?? 'ROLE', ROLE);
   requireTakenIssuer(kind);
   requireLastingPart(kind);
   const provider = kind.issuer.slice('https://'.length);
-  const policy = policyOf(kind, provider, account);
+  const arn = `arn:${partition}:iam::${account}:oidc-provider/${provider}`;
+  const policy = policyOf(kind, provider, arn);
   const json = JSON.stringify(policy, undefined, 2);
   return {
     texts: [
@@ -40,15 +43,15 @@ function awsTrust(kind: Kind, given: TrustNames): Trust {
       { title: 'The same in Terraform', language: 'hcl', text: terraform(kind, json, role) },
     ],
     held: heldTags(kind).map(([name]) => name),
-    loosen: (opening) => loosened(kind, provider, account, opening),
+    loosen: (opening) => loosened(kind, provider, arn, opening),
     widen: [
       {
         change: `leave out "${provider}:sub"`,
-        judge: judgeOf(policyOf(kind, provider, account, { isFor: 'every subject' })),
+        judge: judgeOf(policyOf(kind, provider, arn, { isFor: 'every subject' })),
       },
       {
         change: `leave out "${provider}:aud"`,
-        judge: judgeOf(policyOf(kind, provider, account, { isFor: 'every audience' })),
+        judge: judgeOf(policyOf(kind, provider, arn, { isFor: 'every audience' })),
       },
     ],
     notes: notesOf(kind, json),
@@ -56,12 +59,17 @@ function awsTrust(kind: Kind, given: TrustNames): Trust {
   };
 }
 
+/** The regions in China have an audience of their own; GovCloud has that of everybody. */
+function partitionOf({ audience }: Kind): string {
+  return audience === 'sts.amazonaws.com.cn' ? 'aws-cn' : 'aws';
+}
+
 function judgeOf(policy: object): Trust['judge'] {
   const read = readAwsPolicy(policy);
   return (claims) => evaluateAws(read, claims);
 }
 
-function loosened(kind: Kind, provider: string, account: string, opening: Opening): Widening {
+function loosened(kind: Kind, provider: string, arn: string, opening: Opening): Widening {
   const { paths, without } = opening;
   const isOpen = paths.length > 0;
   const pattern = subjectPattern(kind, LIKE, paths);
@@ -70,7 +78,7 @@ function loosened(kind: Kind, provider: string, account: string, opening: Openin
     : undefined;
   return {
     change: changeOf(subject, opening, (names) => `leave out the conditions on aws:RequestTag of ${names}`),
-    judge: judgeOf(policyOf(kind, provider, account, { ...(isOpen && { pattern }), without })),
+    judge: judgeOf(policyOf(kind, provider, arn, { ...(isOpen && { pattern }), without })),
   };
 }
 
@@ -84,7 +92,7 @@ type Otherwise = {
 function policyOf(
   kind: Kind,
   provider: string,
-  account: string,
+  arn: string,
   { pattern, without = [], isFor }: Otherwise = {},
 ) {
   const like = pattern ?? (perBuild(kind).length > 0 ? subjectPattern(kind, LIKE) : undefined);
@@ -103,7 +111,7 @@ function policyOf(
     Statement: [
       {
         Effect: 'Allow',
-        Principal: { Federated: `arn:aws:iam::${account}:oidc-provider/${provider}` },
+        Principal: { Federated: arn },
         Action:
           tagsOf(kind).length > 0
             ? ['sts:AssumeRoleWithWebIdentity', 'sts:TagSession']

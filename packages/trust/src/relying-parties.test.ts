@@ -180,3 +180,21 @@ test('AWS: a session tag that no two builds share is given to the session and no
   const alone = await made('aws', { build, awsSessionTags: ['sha'] });
   expect(alone.trust.texts[0]?.text).toMatch(/sts:TagSession/);
 });
+
+test('AWS: the provider is in the partition that the audience is of, or in the one that is named', async () => {
+  const principal = async (...given: Parameters<typeof made>) => {
+    const { trust } = await made(...given);
+    expect(trust.texts.find(({ language }) => language === 'hcl')?.text).toContain(
+      trust.texts[0]?.text.split('\n')[6],
+    );
+    return JSON.parse(trust.texts[0]?.text ?? '').Statement[0].Principal.Federated;
+  };
+  const china = { audience: 'sts.amazonaws.com.cn' };
+
+  expect(await principal('aws')).toBe('arn:aws:iam::111122223333:oidc-provider/id.example.com/ci');
+  expect(await principal('aws', china)).toMatch(/^arn:aws-cn:iam::111122223333:/);
+  expect(await principal('aws', {}, { partition: 'aws-us-gov' })).toMatch(/^arn:aws-us-gov:iam::/);
+  await expect(made('aws', {}, { partition: 'gov' })).rejects.toThrow(
+    /^gov is no partition of AWS .*: give another with --partition/,
+  );
+});

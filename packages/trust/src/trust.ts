@@ -28,7 +28,19 @@ export type Trust = {
 
 /** Names of what is there already at the relying party; a placeholder in capitals stands for what is left out. */
 export type TrustNames = Partial<
-  Record<'account' | 'app' | 'role' | 'project' | 'pool' | 'provider' | 'name' | 'mount' | 'policies', string>
+  Record<
+    | 'account'
+    | 'partition'
+    | 'app'
+    | 'role'
+    | 'project'
+    | 'pool'
+    | 'provider'
+    | 'name'
+    | 'mount'
+    | 'policies',
+    string
+  >
 >;
 
 /** One relying party: which audiences are meant for it, and how it is told whom to admit. */
