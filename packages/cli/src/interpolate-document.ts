@@ -1,4 +1,4 @@
-import { type Document, isMap, isScalar, isSeq, type Node, type Scalar, visit } from 'yaml';
+import { type Document, isMap, isScalar, isSeq, type Node, Scalar, Schema, visit } from 'yaml';
 import { type Reference, referencesIn, substitute } from './interpolate-text.ts';
 import type { VarSource } from './var-source.ts';
 import type { Resolver } from './var-source-resolve.ts';
@@ -34,7 +34,21 @@ function replacement(
   const { anchor, type, comment, commentBefore, spaceBefore } = node;
   Object.assign(next, { comment, commentBefore, spaceBefore, ...(anchor ? { anchor } : {}) });
   if (isScalar(next) && type) next.type = type;
+  visit(next, { Scalar: (_key, scalar) => quoteWhereNeeded(scalar) });
   return next;
+}
+
+const YAML_1_1 = new Schema({ schema: 'yaml-1.1' });
+
+/**
+ * Concourse reads YAML 1.1, in which a plain `yes` or `0b1010` is no text. Only what was put in is quoted: an own `yes`
+ * of the file means there what it meant before, so that the document is not written with `compat`.
+ */
+function quoteWhereNeeded(scalar: Scalar): void {
+  const { value, type } = scalar;
+  if (typeof value !== 'string' || (type !== undefined && type !== Scalar.PLAIN)) return;
+  const isOtherwise = YAML_1_1.tags.some((tag) => tag.default && 'test' in tag && tag.test?.test(value));
+  if (isOtherwise) scalar.type = Scalar.QUOTE_DOUBLE;
 }
 
 function referencesOf(document: Document): { text: string; reference: Reference }[] {

@@ -74,6 +74,20 @@ test('whatever a secret holds, the file that is written holds it and nothing els
   );
 });
 
+test('a text that YAML 1.1 would read as something else stays a text, and what the file says itself stays as it is', async () => {
+  for (const secret of ['yes', 'on', 'N', '1_000_000_0', '0b10101010', '190:20:30', '2026-11-20', '<<']) {
+    const own = 'check: yes\nsize: 1_000\n';
+    const document = parseDocument(`${own}a: ((s:whole))\nb: ((s:map))\n? ((s:whole))\n: c\n`);
+
+    await interpolateDocument(document, async ({ path }) => (path === 'map' ? { [secret]: secret } : secret));
+
+    const written = document.toString({ lineWidth: 0 });
+    const given = { a: secret, b: { [secret]: secret }, [secret]: 'c' };
+    expect(parse(written, { version: '1.1', merge: false })).toEqual({ check: true, size: 1000, ...given });
+    expect(written.startsWith(own)).toBe(true);
+  }
+});
+
 test('a secret that looks like a reference is not looked up', async () => {
   const document = parseDocument('a: ((s:one))\nb: ((s:two))');
 
