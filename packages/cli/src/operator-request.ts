@@ -22,7 +22,7 @@ export async function asOperator<T>(
   act: (send: SendCommand) => Promise<T>,
 ): Promise<T> {
   const { timeoutMs } = access;
-  const by = `${userInfo().username}@${hostname()}`.slice(0, 128);
+  const by = `${userName()}@${hostname()}`.slice(0, 128);
   const unreachable = (cause: unknown) => {
     const message = `${service} does not answer: is NATS there, and the password right?`;
     return new CommandError('unreachable', message, { cause });
@@ -47,6 +47,15 @@ export async function asOperator<T>(
     return await act(send);
   } finally {
     await nats.close();
+  }
+}
+
+/** Who runs this; in a container that may be a number which nobody has given a name. */
+export function userName(named = () => userInfo().username): string {
+  try {
+    return named();
+  } catch {
+    return `uid-${process.getuid?.() ?? 'unknown'}`;
   }
 }
 
