@@ -1,5 +1,5 @@
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryDirectory } from './run-in-test.ts';
 import { openTokenFiles } from './token-files.ts';
@@ -19,6 +19,15 @@ test('who has opened a token file reads it whole, though it is replaced meanwhil
   expect([readFileSync(path, 'utf8'), statSync(path).mode & 0o777]).toEqual(['another', 0o600]);
   expect(readdirSync(files.directory)).toEqual(['VAULT']);
   closeSync(opened);
+  files.remove();
+});
+
+test('from the root of the file system, where an image without a work directory starts, there is a place for token files', () => {
+  const runtimeDirectory = temporaryDirectory();
+
+  const files = openTokenFiles({ runtimeDirectory, workDirectory: '/' });
+
+  expect(dirname(files.directory)).toBe(runtimeDirectory);
   files.remove();
 });
 

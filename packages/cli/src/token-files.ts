@@ -58,7 +58,10 @@ function makePrivate(places: string[], workDirectory: string): string {
 
 function isBelow(place: string, workDirectory: string): boolean {
   try {
-    const way = relative(realpathSync(workDirectory), realpathSync(place));
+    const work = realpathSync(workDirectory);
+    // Where an image names no work directory it is `/`: nobody keeps what is there as the result of a step.
+    if (work === '/') return false;
+    const way = relative(work, realpathSync(place));
     return way === '' || !(way === '..' || way.startsWith('../'));
   } catch {
     return false;
