@@ -17,7 +17,7 @@ Options (and the variable that can stand for one)
                                 secrets are read from Vault (VAULT_SERVER_URL, VAULT_AUTH_ROLE, VAULT_AUTH_PATH,
                                 VAULT_NAMESPACE), and its token is revoked when the command ends
   --job NAME                    the job that is meant, where FILE is a .gitlab-ci.yml
-  --id-token NAME=AUDIENCE      one more token, as $NAME and $NAME_FILE; may be repeated
+  --id-token NAME=AUDIENCE      one more token, as $NAME and $NAME_FILE, or in place of a declared one; may be repeated
   --mask NAME                   mask the value of this variable; at least 8 characters; may be repeated
   --no-mask                     mask nothing, and hand our own output to the command
   --no-relay                    give the command the address and the request token of the grant themselves, for what

@@ -71,6 +71,28 @@ test('a grant is read from a file; that of a token is replaced while the command
   expect(issuer.given.length).toBeGreaterThanOrEqual(2);
 });
 
+test('what --id-token names wins over a declared token of that name, also when it has been replaced, with a warning', async () => {
+  await using issuer = await startStandInIssuer();
+  issuer.state.lifetimeSeconds = 2;
+  const input = JSON.stringify(issuer.grant({ VAULT: 'declared' }));
+  const code = `
+    const fs = require('fs'), seen = new Set()
+    const audience = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64')).aud
+    const timer = setInterval(() => {
+      seen.add(fs.readFileSync(process.env.VAULT_FILE, 'utf8'))
+      if (seen.size === 3) { clearInterval(timer); console.log([process.env.VAULT, ...seen].map(audience).join()) }
+    }, 10)`;
+
+  const { stdout, stderr } = await runMayfly(
+    ['exec', '--grant', '-', '--id-token', 'VAULT=asked', ...script(code)],
+    { input },
+  );
+
+  expect(stdout).toBe('asked,asked,asked,asked\n');
+  expect(issuer.asked.map((url) => url.searchParams.get('audience'))).not.toContain('declared');
+  expect(stderr).toBe('mayfly: VAULT is declared by the build and is replaced by what --id-token asks for\n');
+});
+
 test('a refresh is tried again while the issuer cannot answer, and given up when the build is over', async () => {
   await using issuer = await startStandInIssuer();
   issuer.state.lifetimeSeconds = 2;

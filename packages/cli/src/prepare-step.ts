@@ -73,6 +73,12 @@ function maskGiven({ options, surroundings, grant, book, warn }: Preparation): v
   for (const [name, code] of Object.entries(grant.refused)) {
     warn(`${name} was not issued (${code}): have its audience allowed in mayfly.yaml`);
   }
+  for (const [name, token] of Object.entries(grant.tokens)) {
+    if (!Object.hasOwn(options.idTokens, name)) continue;
+    warn(`${name} is declared by the build and is replaced by what --id-token asks for`);
+    // The step gets another one, but may still come across it.
+    addToken(book, token);
+  }
   for (const name of options.mask) {
     const secret = surroundings.env[name];
     if (!secret) throw new CommandError('configuration', `${name} is not set: there is nothing to mask`);

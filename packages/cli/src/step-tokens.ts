@@ -21,9 +21,10 @@ type Wanted = {
   now: number;
 };
 
-/** Gives every token that a step gets: those of the grant, if they still live, and the rest from the issuer. */
+/** Gives every token that a step gets: those of the grant, if they still live, and the rest from the issuer. An option wins over the grant. */
 export async function stepTokens({ grant, idTokens, clouds, issuer, now }: Wanted): Promise<StepToken[]> {
-  const granted = Object.entries(grant.tokens).map(async ([name, token]): Promise<StepToken> => {
+  const left = Object.entries(grant.tokens).filter(([name]) => !Object.hasOwn(idTokens, name));
+  const granted = left.map(async ([name, token]): Promise<StepToken> => {
     const claims = readClaims(token);
     if (!claims)
       throw new CommandError(
