@@ -21,6 +21,10 @@ const marks = fc.constantFrom(
   '\\n',
   '\\u0041',
   '\\u00',
+  '\\ud83d',
+  '\\uDE00',
+  '\\ud8',
+  '\\ud',
   '\\',
   '"',
 );
@@ -29,7 +33,8 @@ const controls = fc.constantFrom(
   '\x1b[01;31m',
   '\x1b',
   '\x1b[',
-  `\x1b[${'1'.repeat(22)}m`,
+  `\x1b[${'1'.repeat(61)}m`,
+  `\x1b[${'1'.repeat(62)}m`,
   '\xff\x0e',
 );
 const fragment = fc
@@ -80,10 +85,17 @@ test('text is put in one line, and each byte known by where it was written', () 
 });
 
 const ESC = '\x1b';
+const HEX = '[0-9a-fA-F]';
+const HIGH = `u[dD][89abAB]${HEX}{2}`;
+const LOW = `u[dD][c-fC-F]${HEX}{2}`;
+const LOW_CUT = `(?:u(?:${HEX}?|[dD][c-fC-F]${HEX}?))?`;
 const GRAMMARS = [
   { whole: /%[0-9a-f]{2}/iy, cut: /%[0-9a-f]?$/iy },
-  { whole: /\\(?:["\\/bftnr]|u[0-9a-fA-F]{4})/y, cut: /\\(?:u[0-9a-fA-F]{0,3})?$/y },
-  { whole: new RegExp(`${ESC}\\[[ -?]{0,21}[@-~]`, 'y'), cut: new RegExp(`${ESC}(?:\\[[ -?]{0,21})?$`, 'y') },
+  {
+    whole: new RegExp(`\\\\(?:["\\\\/bftnr]|${HIGH}\\\\${LOW}|u${HEX}{4})`, 'y'),
+    cut: new RegExp(`\\\\(?:u${HEX}{0,3}|${HIGH}(?:\\\\${LOW_CUT})?)?$`, 'y'),
+  },
+  { whole: new RegExp(`${ESC}\\[[ -?]{0,61}[@-~]`, 'y'), cut: new RegExp(`${ESC}(?:\\[[ -?]{0,61})?$`, 'y') },
 ];
 
 test.each([0, 1, 2])(

@@ -25,8 +25,8 @@ const SHOWN_CHARACTERS = 8;
 const SHOWN_PART = 4;
 /** At least this much of a secret, and half of it, is masked even if the rest never comes. */
 const HALF_CHARACTERS = 16;
-/** An escape or a group of base64 may have begun in text that is shown already. */
-const KEPT_CHARACTERS = 96;
+/** An escape or a group of base64 may have begun in text that is shown already: well above the longest of them. */
+const KEPT_CHARACTERS = 160;
 
 const JOINED = viewRoom();
 const UNESCAPED = viewRoom();

@@ -118,10 +118,32 @@ function readBackslash(text: Uint8Array, at: number, length: number): Escaped {
   const low = high === CUT ? CUT : hexByte(text, at + 4, length);
   if (high === undefined || low === undefined) return NONE;
   if (low === CUT) return ENDLESS;
-  return { size: 6, says: withoutLineEnds(Buffer.from(String.fromCharCode(high * 256 + low))) };
+  const unit = high * 256 + low;
+  const next = isHighSurrogate(unit) ? lowSurrogate(text, at + 6, length) : undefined;
+  if (next === CUT) return ENDLESS;
+  const units = next === undefined ? [unit] : [unit, next];
+  return { size: 6 * units.length, says: withoutLineEnds(Buffer.from(String.fromCharCode(...units))) };
 }
 
-const LONGEST_CONTROL = 24;
+function isHighSurrogate(unit: number): boolean {
+  return unit >= 0xd800 && unit <= 0xdbff;
+}
+
+/** RFC 8259 §7: the second half of a character that JSON escapes in two; undefined where none follows. */
+function lowSurrogate(text: Uint8Array, at: number, length: number): number | undefined {
+  for (const [offset, byte] of [0x5c, 0x75].entries()) {
+    if (at + offset >= length) return CUT;
+    if (text[at + offset] !== byte) return undefined;
+  }
+  const high = hexByte(text, at + 2, length);
+  if (high === CUT) return CUT;
+  if (high === undefined || high < 0xdc || high > 0xdf) return undefined;
+  const low = hexByte(text, at + 4, length);
+  return low === undefined || low === CUT ? low : high * 256 + low;
+}
+
+/** What sets both colours to 24 bits each takes 34 bytes, and may set more. */
+const LONGEST_CONTROL = 64;
 
 /** ECMA-48 §5.4: what colours a piece of a text or moves the cursor says nothing itself. */
 function readControl(text: Uint8Array, at: number, length: number): Escaped {
