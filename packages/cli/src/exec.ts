@@ -65,21 +65,17 @@ async function runWithTokens(
   const { env, stdin, stdout, stderr } = surroundings;
   const warn = (line: string) => void stderr.write(`mayfly: ${line}\n`);
   const book = secretBook();
-  const grant = await readGrant({ file: options.grant, env, stdin, now: Date.now() });
-  const step = await prepareDeclaredStep({
-    options,
-    surroundings,
-    grant,
-    book,
-    warn,
-    signal: signals.early.signal,
-  });
+  const { signal } = signals.early;
+  const grant = await readGrant({ file: options.grant, env, stdin, now: Date.now(), signal });
+  const step = await prepareDeclaredStep({ options, surroundings, grant, book, warn, signal });
   await using _ = step;
   const leaks = leakReports(step, warn);
   const guard = () => maskStream(book, leakWatch(book.all, leaks.found));
   const { command, noMask } = options;
   const isInputUsed = options.grant === '-';
   const plain = { command, environment: step.environment };
+  // Until here a signal ends us, from here on it is the command's.
+  signal.throwIfAborted();
   const code = await runStep({
     ...((noMask || isInputUsed ? undefined : onTerminal(command, step.environment, surroundings)) ?? plain),
     isInputUsed,

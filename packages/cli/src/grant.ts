@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { addAbortSignal, type Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { checkTokenGrant, type GrantVariables } from '@mayfly/contracts/events';
 import { CommandError } from './exit-codes.ts';
@@ -32,12 +33,20 @@ export const REQUEST_VARIABLES: readonly RequestNames[] = [
   ['VELA_ID_TOKEN_REQUEST_URL', 'VELA_ID_TOKEN_REQUEST_TOKEN'],
 ];
 
-type Source = { file: string | undefined; env: Environment; stdin: NodeJS.ReadableStream; now: number };
+type Source = {
+  file: string | undefined;
+  env: Environment;
+  stdin: Readable;
+  now: number;
+  /** Ends the wait for standard input. */
+  signal?: AbortSignal;
+};
 
 /** Finds the grant: in `file` (`-` for standard input) where one is named, else in the environment. */
-export async function readGrant({ file, env, stdin, now }: Source): Promise<Grant> {
+export async function readGrant({ file, env, stdin, now, signal }: Source): Promise<Grant> {
+  const input = () => text(signal ? addAbortSignal(signal, stdin) : stdin);
   const grant =
-    file === undefined ? grantOf(env) : parseGrant(await (file === '-' ? text(stdin) : read(file)), now);
+    file === undefined ? grantOf(env) : parseGrant(await (file === '-' ? input() : read(file)), now);
   if (!URL.canParse(grant.requestUrl) || !/^https?:$/.test(new URL(grant.requestUrl).protocol)) {
     throw new CommandError(
       'configuration',

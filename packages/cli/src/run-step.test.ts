@@ -1,8 +1,9 @@
+import { EventEmitter } from 'node:events';
 import { PassThrough, Transform, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { expect, test } from 'vitest';
 import { CommandError } from './exit-codes.ts';
-import { runStep } from './run-step.ts';
+import { exitOf, runStep } from './run-step.ts';
 
 test('where the output cannot be masked any more it stops: what comes then is not shown, and the step fails', async () => {
   const outputs = { stdout: new PassThrough(), stderr: new PassThrough() };
@@ -47,3 +48,33 @@ test('whoever reads the output slowly is given all of it, though the command has
   await finished(slow.end());
   expect(shown).toBe(300_000);
 }, 30_000);
+
+test('a command that cannot be started is told as one, whether Node throws that or sends it later', async () => {
+  const words = 'x'.repeat(4 * 1024 * 1024);
+  for (const [command, failure, line] of [
+    [['/no/such'], 'notFound', '/no/such is not there: check the command'],
+    [[''], 'notFound', "'' is not there: check the command"],
+    [['/etc/passwd/x'], 'notRun', '/etc/passwd/x cannot be run (ENOTDIR): check the command'],
+    [['true', words], 'notRun', 'true cannot be run (E2BIG): check the command'],
+    [['/etc/passwd'], 'notRun', '/etc/passwd cannot be run (EACCES): check the command'],
+  ] as const) {
+    const outputs = { stdout: new PassThrough(), stderr: new PassThrough() };
+
+    const step = runStep({
+      ...{ command, environment: process.env, isInputUsed: true, outputs, onSignal: () => {} },
+      guard: () => new PassThrough(),
+    });
+
+    await expect(step).rejects.toMatchObject({ failure, message: line });
+  }
+});
+
+test('a command that may not be sent a signal goes on, and its exit code is what counts', async () => {
+  const child = Object.assign(new EventEmitter(), { pid: 42 });
+  const code = exitOf(child as never, 'sudo');
+
+  child.emit('error', Object.assign(new Error('kill EPERM'), { code: 'EPERM' }));
+  child.emit('exit', 7, null);
+
+  expect(await code).toBe(7);
+});

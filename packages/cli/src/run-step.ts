@@ -1,5 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { Duplex, Readable, Writable } from 'node:stream';
@@ -28,7 +27,7 @@ const LOOK_MS = 100;
 export async function runStep(step: Step): Promise<number> {
   const [file = '', ...args] = step.command;
   const outlet = step.guard ? 'pipe' : 'inherit';
-  const child = spawn(file, args, {
+  const child = started(file, args, {
     env: step.environment,
     stdio: [step.isInputUsed ? 'ignore' : 'inherit', outlet, outlet],
   });
@@ -76,16 +75,31 @@ async function flow(from: Readable | null, guard: (output: Writable) => Duplex, 
   }
 }
 
-async function exitOf(child: ChildProcess, file: string): Promise<number> {
+/** Some of what keeps a command from starting is thrown at once, the rest is told by an event. */
+function started(file: string, args: string[], options: SpawnOptions): ChildProcess {
   try {
-    const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
-    return code ?? 128 + (signal ? constants.signals[signal] : 0);
+    return spawn(file, args, options);
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    const missing = code === 'ENOENT';
-    throw new CommandError(
-      missing ? 'notFound' : 'notRun',
-      `${file} ${missing ? 'is not there' : `cannot be run (${code})`}: check the command`,
-    );
+    throw notStarted(cause, file);
   }
+}
+
+/** Gives the exit code of what was started, 128 + n where a signal ended it; throws where it did not start. */
+export async function exitOf(child: Pick<ChildProcess, 'pid' | 'on'>, file: string): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  child.on('exit', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
+  child.on('error', (cause) => {
+    // With a pid it runs: this is of a signal that it may not be sent, as where it is another user's.
+    if (child.pid === undefined) reject(notStarted(cause, file));
+  });
+  return await promise;
+}
+
+function notStarted(cause: unknown, file: string): CommandError {
+  const { code } = cause as NodeJS.ErrnoException;
+  const missing = code === 'ENOENT' || file === '';
+  return new CommandError(
+    missing ? 'notFound' : 'notRun',
+    `${file || "''"} ${missing ? 'is not there' : `cannot be run (${code})`}: check the command`,
+  );
 }
