@@ -1,22 +1,23 @@
-import { constants, gunzipSync } from 'node:zlib';
 import { BASE64_VALUES } from './base64.ts';
+import { type Archive, archivesIn } from './leak-gzip.ts';
 import { joinedView, viewRoom } from './mask-views.ts';
 
 /** A form in which a token can be recognized once it has been written, but not masked as it is written. */
 export type LeakForm = 'spaced out' | 'base64 three times or more' | 'compressed with gzip' | 'a hex dump';
 
-const MAX_INFLATED_BYTES = 4 * 1024 * 1024;
 /** Shorter than what half of the shortest token is after three times base64. */
 const LONG_RUN = 48;
 
 const JOINED = viewRoom();
 
+type Reading = { form: LeakForm; text: Buffer } & Partial<Archive>;
+
 /** Takes a stretch of output; gives what it may hold when it is read otherwise, and how it was read. */
-export function* readOtherwise(window: Buffer): Generator<{ form: LeakForm; text: Buffer }> {
-  const { text: lines, length } = joinedView(window, JOINED);
-  const joined = Buffer.from(lines.buffer, lines.byteOffset, length);
+export function* readOtherwise(window: Buffer): Generator<Reading> {
+  const lines = joinedView(window, JOINED);
+  const joined = Buffer.from(lines.text.buffer, lines.text.byteOffset, lines.length);
   for (const text of decodedRuns(joined)) yield { form: 'base64 three times or more', text };
-  for (const text of inflated(window, joined)) yield { form: 'compressed with gzip', text };
+  for (const archive of archivesIn(window, lines)) yield { form: 'compressed with gzip', ...archive };
   const dumped = dumpedBytes(window);
   if (dumped) yield { form: 'a hex dump', text: dumped };
 }
@@ -62,24 +63,6 @@ function isBase64Within(run: Buffer, start: number): boolean {
 
 function isBase64(byte: number | undefined): boolean {
   return byte !== undefined && (BASE64_VALUES[byte] as number) >= 0;
-}
-
-function* inflated(window: Buffer, joined: Buffer): Generator<Buffer> {
-  for (let at = window.indexOf('1f8b08', 0, 'hex'); at >= 0; at = window.indexOf('1f8b08', at + 1, 'hex')) {
-    yield inflate(window.subarray(at));
-  }
-  for (let at = joined.indexOf('H4sI'); at >= 0; at = joined.indexOf('H4sI', at + 1)) {
-    yield inflate(Buffer.from(joined.toString('latin1', at), 'base64'));
-  }
-}
-
-/** What can be read of it: the rest may still be on its way. */
-function inflate(bytes: Buffer): Buffer {
-  try {
-    return gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: MAX_INFLATED_BYTES });
-  } catch {
-    return Buffer.alloc(0);
-  }
 }
 
 const DUMP_LINE = /^[0-9a-f]{6,8}:?[ \t]+((?:[0-9a-f]{2}){1,2}(?:[ \t]{1,2}(?:[0-9a-f]{2}){1,2}\b)*)/gim;

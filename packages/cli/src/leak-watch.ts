@@ -15,6 +15,8 @@ export type LeakWatch = {
 const OVERLAP_BYTES = 8 * 1024;
 const LOOK_AT_BYTES = 256 * 1024;
 const LOOK_WITHIN_MS = 200;
+/** An archive can be read from its beginning only: one that goes on is looked at again until so much of it was. */
+const ARCHIVE_BYTES = 128 * 1024;
 
 /** Makes a watch over one output; `secrets` are those of now, `leaked` is told what was found. */
 export function leakWatch(secrets: () => string[], leaked: (form: LeakForm) => void): LeakWatch {
@@ -28,9 +30,9 @@ export function leakWatch(secrets: () => string[], leaked: (form: LeakForm) => v
     timer = undefined;
     if (fresh === 0) return;
     index = leakIndex(secrets(), index);
-    const form = findLeak(seen.subarray(0, size), index);
+    const { form, openFrom } = findLeak(seen.subarray(0, size), index);
     if (form) leaked(form);
-    const over = Math.max(0, size - OVERLAP_BYTES);
+    const over = Math.min(openFrom, Math.max(0, size - OVERLAP_BYTES));
     seen.copyWithin(0, over, size);
     size -= over;
     fresh = 0;
@@ -52,13 +54,17 @@ export function leakWatch(secrets: () => string[], leaked: (form: LeakForm) => v
 
 type LeakIndex = { secrets: readonly string[]; forms: MaskIndex; spaced: SpacedIndex };
 
-/** Takes a stretch of output; gives the form in which one of the secrets stands in it, if one does. */
-function findLeak(window: Buffer, { forms, spaced }: LeakIndex): LeakForm | undefined {
-  if (isSpacedOut(window, spaced)) return 'spaced out';
-  for (const { form, text } of readOtherwise(window)) {
-    if (scan(text, forms, false).masked.length > 0) return form;
+type Found = { form?: LeakForm; openFrom: number };
+
+/** Takes a stretch of output; gives the form in which one of the secrets stands in it, and from where on an archive is open. */
+function findLeak(window: Buffer, { forms, spaced }: LeakIndex): Found {
+  let openFrom = window.length;
+  if (isSpacedOut(window, spaced)) return { form: 'spaced out', openFrom };
+  for (const { form, text, openFrom: from } of readOtherwise(window)) {
+    if (scan(text, forms, false).masked.length > 0) return { form, openFrom };
+    if (from !== undefined && from >= window.length - ARCHIVE_BYTES) openFrom = Math.min(openFrom, from);
   }
-  return undefined;
+  return { openFrom };
 }
 
 /** Only what is secret of a token: to end a build because of a password that is an ordinary word would be wrong. */
