@@ -60,6 +60,7 @@ function at(root: unknown, path: string): unknown {
 }
 
 function derived(build: Build): Record<string, unknown> {
+  let instance: string | undefined;
   const name = build.repository?.name ?? '';
   const slash = name.lastIndexOf('/');
   return {
@@ -69,7 +70,11 @@ function derived(build: Build): Record<string, unknown> {
     owner_name: build.repository?.owner?.name ?? name.slice(0, Math.max(slash, 0)),
     short_name: build.repository?.short_name ?? name.slice(slash + 1),
     fork: isFork(build),
-    instance: instanceText(build.pipeline?.instance_vars ?? {}),
+    // Few profiles ask for it, and it is the longest to work out.
+    get instance() {
+      instance ??= instanceText(build.pipeline?.instance_vars ?? {});
+      return instance;
+    },
   };
 }
 

@@ -34,6 +34,20 @@ test.each([
   expect(instanceText(vars)).toBe(text);
 });
 
+test.each([
+  '{'.repeat(1024),
+  '['.repeat(1024),
+  `&a\t${'{'.repeat(1000)}`,
+  `-\n${'[{'.repeat(500)}`,
+  `!\t${'{'.repeat(1000)}`,
+])('a text that would take YAML for ever is quoted at once: %#', { timeout: 2000 }, (text) => {
+  expect(instanceText({ branch: text })).toBe(`branch:${JSON.stringify(text).replace('&', '\\u0026')}`);
+});
+
+test('signs of collections within a text leave it bare, as Concourse does', () => {
+  expect(instanceText({ branch: 'feature-{x}', other: 'a[0]' })).toBe('branch:feature-{x},other:a[0]');
+});
+
 const word = fc
   .array(fc.constantFrom('a', 'b', '.', ',', ':', '"', '/', ' ', '1', '{}', '[', '\\', 'true', '1e+21'), {
     minLength: 1,

@@ -27,6 +27,8 @@ function valueText(value: unknown): string {
 /** Bare is what YAML reads back as text, and holds no sign that parts one variable from the next. */
 function isBare(text: string): boolean {
   if (/[,: /]/.test(text)) return false;
+  // No text to YAML, and hours of work: it would be read as collections that open and never end.
+  if (/(^|[\s\u0085].*)[[{]/s.test(text)) return false;
   try {
     return typeof parse(text, { version: '1.1', logLevel: 'silent' }) === 'string';
   } catch {
