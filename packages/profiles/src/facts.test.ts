@@ -48,6 +48,11 @@ test.each<[string, Partial<Build>, boolean]>([
     { repository: own, source_repository: { ...own, id: '5' }, fork: false },
     true,
   ],
+  [
+    'two whose names are empty, one of them without an id',
+    { repository: { id: '4', name: '' }, source_repository: { name: '' } },
+    true,
+  ],
   ['a source alone', { source_repository: own }, true],
   [
     'the same name with another id',

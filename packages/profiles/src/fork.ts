@@ -10,5 +10,5 @@ export function isFork(build: Build): boolean {
   if (!from) return false;
   if (!repository) return true;
   if (from.id && repository.id) return from.id !== repository.id;
-  return from.name !== repository.name;
+  return !from.name || from.name !== repository.name;
 }
