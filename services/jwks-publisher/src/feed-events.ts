@@ -1,8 +1,8 @@
 import { buildReader } from '@mayfly/build-store/reader';
 import { EVENT_NAMES } from '@mayfly/contracts/bus';
-import { durationSeconds } from '@mayfly/contracts/duration';
 import { ServiceError } from '@mayfly/contracts/errors';
-import { KEYS_DEFAULTS, POLICY_DEFAULTS, type Policy } from '@mayfly/contracts/policy';
+import type { Policy } from '@mayfly/contracts/policy';
+import { feedWindowMs } from '@mayfly/contracts/retention';
 import type { Bus } from '@mayfly/service-kit/bus';
 import type { RedisLink } from '@mayfly/service-kit/redis';
 import type { Logger } from 'pino';
@@ -10,8 +10,6 @@ import { type Feed, feed } from './feed.ts';
 import { type LifecycleLog, lifecycleLog, readStored } from './lifecycle-log.ts';
 
 const TICK_MS = 1000;
-/** How long LIFECYCLE keeps an end (infra/bootstrap.ts), ms. */
-const LIFECYCLE_KEPT_MS = 3_600_000;
 
 /** Keeps the feed up to date until the process stops: hears each end, and looks every second for what was not heard. */
 export function keepFeed(
@@ -28,15 +26,13 @@ export function keepFeed(
   };
   const { isFresh } = buildReader(link);
   const windowMs = feedWindowMs(policy);
-  const isKept = windowMs < LIFECYCLE_KEPT_MS;
-  if (!isKept) log.error({ windowMs }, 'tokens live longer than LIFECYCLE keeps: the feed stays closed');
   const kept = feed({
     lifecycle: {
       next: (seq) => opened().next(seq),
       some: (seq, most) => opened().some(seq, most),
       last: () => opened().last(),
     },
-    isFresh: async () => isKept && (await isFresh()),
+    isFresh,
     windowMs,
   });
   bus
@@ -52,16 +48,6 @@ export function keepFeed(
     .catch(() => undefined);
   resources.defer(everySecond(() => kept.tick(), log));
   return kept;
-}
-
-/** The longest lifetime of any token and the leeway that relying parties grant, ms. */
-export function feedWindowMs({ sources, keys }: Policy): number {
-  const lifetimes = Object.values(sources).flatMap(({ lifetime, max_lifetime }) =>
-    [lifetime ?? POLICY_DEFAULTS.lifetime, max_lifetime ?? '1s'].map(durationSeconds),
-  );
-  const leeways = [keys?.leeway, ...Object.values(sources).map((source) => source.keys?.leeway)];
-  const leeway = leeways.map((one) => durationSeconds(one ?? KEYS_DEFAULTS.leeway));
-  return (Math.max(...lifetimes) + Math.max(...leeway)) * 1000;
 }
 
 /** Calls `act` every second, never twice at once; gives what stops it. */
