@@ -6,6 +6,9 @@ import { SourceName } from './names.ts';
 export const Algorithm = Type.Union([Type.Literal('RS256'), Type.Literal('ES256')]);
 export type Algorithm = Static<typeof Algorithm>;
 
+/** How long before `iat` an `nbf` may lie at most, seconds. */
+export const MAX_BACKDATED_SECONDS = 600;
+
 /** Most signatures in one request. */
 export const MAX_BATCH = 64;
 

@@ -147,6 +147,11 @@ test.each([
     ['variables: {}', 'variables: { request_url: [A], request_token: [A] }'],
     /^mine.yaml:\d+: variables.request_token.0: A can hold one thing only/,
   ],
+  [
+    'a start of validity that is further back than anybody signs',
+    ['reply:', 'not_before_seconds: 601\nreply:'],
+    /^mine.yaml:11: not_before_seconds/,
+  ],
   ['no reply', ['reply: [value]', 'reply: []'], /^mine.yaml:11: reply/],
   ['a reply whose token another field hides', ['[value]', '[value, expires_at]'], /^mine.yaml:11: reply.1: /],
   [

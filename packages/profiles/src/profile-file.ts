@@ -1,5 +1,6 @@
 import { checker } from '@mayfly/contracts/check';
 import { VariableName } from '@mayfly/contracts/names';
+import { MAX_BACKDATED_SECONDS } from '@mayfly/contracts/signing';
 import Type, { type Static } from 'typebox';
 
 const closed = { additionalProperties: false };
@@ -82,7 +83,7 @@ export const ProfileFile = Type.Object(
       },
       closed,
     ),
-    not_before_seconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 3600 })),
+    not_before_seconds: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_BACKDATED_SECONDS })),
     claims: Claims,
     optional_claims: Type.Optional(Claims),
     session_tags: Type.Optional(Type.Boolean()),

@@ -1,5 +1,5 @@
 import { ServiceError } from '@mayfly/contracts/errors';
-import type { IdTokenToSign } from '@mayfly/contracts/signing';
+import { type IdTokenToSign, MAX_BACKDATED_SECONDS } from '@mayfly/contracts/signing';
 import { isClaimName } from '@mayfly/profiles/claims';
 import { type KeyHolder, signJws } from './jws.ts';
 
@@ -9,9 +9,8 @@ export type Bounds = { issuer: string; claims: ReadonlySet<string>; maxLifetimeS
 /** What signing needs: who holds the keys, the bounds of each source, and the time (s since 1970). */
 export type Signer = KeyHolder & { bounds(source: string): Bounds | undefined; now(): number };
 
-/** Furthest that `iat` may lie from our clock, and `nbf` before `iat`, seconds. */
+/** Furthest that `iat` may lie from our clock, seconds. */
 export const MAX_SKEW_SECONDS = 30;
-const MAX_BACKDATED_SECONDS = 600;
 
 /**
  * Signs one ID token (`typ: JWT`), `iss` added. Throws `invalid_request` where its claims are not in the closed list of
