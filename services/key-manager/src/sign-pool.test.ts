@@ -63,6 +63,18 @@ test('RFC 7520 §4.1 has the signature that the threads make', noCookbook, async
   await pool.close();
 });
 
+test('what a signing thread that ends had in hand can be asked for again', async () => {
+  const pool = signPool(1);
+  const key = await generateSigningKey('RS256');
+  const input = `${HEADERS.RS256}.e30`;
+
+  const cut = pool.sign(key, input);
+  const closed = pool.close();
+
+  await expect(cut).rejects.toMatchObject({ code: 'temporarily_unavailable' });
+  await closed;
+});
+
 test('both integers of an ECDSA signature keep their place, whatever their lengths', () => {
   const integer = (hex: string) => Buffer.concat([Buffer.from([2, hex.length / 2]), Buffer.from(hex, 'hex')]);
   const der = (r: string, s: string) => {

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { ServiceError } from '@mayfly/contracts/errors';
 import type { NewKey } from './keyring.ts';
 import { type ThreadKeys, threadKeys } from './sign-input.ts';
 
@@ -69,7 +70,7 @@ export function signPool(size = 2): SignPool {
     },
     async close() {
       pool.isClosed = true;
-      const closed = new Error('the signing threads are closed');
+      const closed = new ServiceError('temporarily_unavailable', 'the signing threads are closed');
       for (const { reject } of pool.waiting.splice(0)) reject(closed);
       await Promise.all(pool.threads.map(({ worker }) => worker.terminate()));
     },
@@ -89,14 +90,15 @@ function start(pool: Pool): void {
     });
   });
   worker.on('error', (error) => end(thread, pool, error));
-  worker.on('exit', () => end(thread, pool, new Error('a signing thread ended')));
+  worker.on('exit', () => end(thread, pool, undefined));
 }
 
-/** What a thread that ended had in hand fails; another takes its place. */
-function end(thread: Thread, pool: Pool, error: unknown): void {
+/** What a thread that ended had in hand fails for now, and can be asked for again: another takes its place. */
+function end(thread: Thread, pool: Pool, cause: unknown): void {
   const index = pool.threads.indexOf(thread);
   if (index < 0) return;
   pool.threads.splice(index, 1);
+  const error = new ServiceError('temporarily_unavailable', 'a signing thread ended', { cause });
   for (const { reject } of [...thread.inHand.values()].flat()) reject(error);
   if (pool.isClosed) return;
   start(pool);
