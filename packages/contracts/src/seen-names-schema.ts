@@ -19,7 +19,10 @@ export const NameKind = Type.Union([
 ]);
 export type NameKind = Static<typeof NameKind>;
 
-const Name = Type.String({ minLength: 1, maxLength: 8192 });
+/** How long a name may be, characters: a longer one has to stand under a digest. */
+export const LONGEST_NAME = 8192;
+
+const Name = Type.String({ minLength: 1, maxLength: LONGEST_NAME });
 const Id = Type.String({ minLength: 1, maxLength: 128, pattern: '^[^\\u0000-\\u001f\\u007f]*$' });
 const By = Type.Optional(Type.String({ maxLength: 128, description: 'Who asks, for the log.' }));
 const Time = Type.Integer({ minimum: 0, description: 'Seconds since 1970.' });

@@ -77,6 +77,32 @@ test('pipelines of one name in two organizations, or of two instances, are two n
   expect(await said('concourse', { ...build, ...elsewhere })).toContain('pipeline octo%2F/%2Frelease 14');
 });
 
+test('an instance whose variables no name could hold stands under their digest, another under another', async () => {
+  const of = (last: string) => {
+    const long = '/'.repeat(128);
+    const inner = Object.fromEntries(Array.from({ length: 32 }, (_, at) => [`k${at}`, at === 31 ? last : 1]));
+    return {
+      ...build,
+      pipeline: { id: '15', name: 'release', instance_vars: { [long]: { [long]: inner } } },
+    };
+  };
+  const [one, other] = [await said('concourse', of('a')), await said('concourse', of('b'))];
+
+  expect(one[1]).toMatch(/^pipeline octo\/release\/sha256:[0-9a-f]{64} 15$/);
+  expect(one[1]).not.toBe(other[1]);
+});
+
+test('a repository whose name has audiences of its own is watched, whatever tokens say of it', async () => {
+  const byName = { repository_audiences: { 'octo/hello': ['x'] } };
+  const byOwner = { repository_audiences: { 'octo/*': ['x'] } };
+
+  expect(await said('n8n', build, byName)).toContain('repository octo/hello 4');
+  expect(await said('n8n', build, byOwner)).toEqual(
+    expect.arrayContaining(['repository octo/hello 4', 'owner octo 1']),
+  );
+  expect(await said('n8n', build, { repository_audiences: { 'id:4': ['x'] } })).toEqual(await said('n8n'));
+});
+
 test('environments of one name in two repositories, and clusters in two organizations, are two names', async () => {
   const elsewhere = {
     organization: { id: '5', name: 'acme' },

@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import type { AdmittedBuild } from '@mayfly/contracts/events';
 import type { SourcePolicy } from '@mayfly/contracts/policy';
-import type { NameKind } from '@mayfly/contracts/seen-names-schema';
+import { LONGEST_NAME, type NameKind } from '@mayfly/contracts/seen-names-schema';
 import { type Facts, factsOf } from './facts.ts';
 import type { ClaimRule, Profile, SubjectForm } from './profile.ts';
 import { pathsOf } from './template.ts';
@@ -48,6 +49,11 @@ export function watchedNames(policy: SourcePolicy, profile: Profile): WatchedNam
   const inUse = [policy.subject ?? subject.default, ...(policy.subject_claims ?? subject.requestable)];
   const forms = inUse.flatMap((name) => subject.alternates.get(name) ?? []).map(formPaths);
   const said = new Set([...[...claims, ...optionalClaims].flatMap(claimPaths), ...forms.flat()]);
+  // Who has the name of a repository may have these audiences, whatever tokens say.
+  for (const pattern of Object.keys(policy.repository_audiences ?? {})) {
+    if (!pattern.startsWith('id:')) said.add('repository.name');
+    if (!pattern.startsWith('id:') && pattern.endsWith('*')) said.add('derived.owner_name');
+  }
   return [
     ...NAMES.filter(([, name]) => said.has(name)).map(([kind, name, id, within = []]) => ({
       kind,
@@ -106,11 +112,19 @@ function saidName({ kind, name, id, within }: WatchedName, facts: Facts): SaidNa
   const around = within.map((path) => String(facts(path) ?? ''));
   // Concourse has many pipelines of one name, told apart by their instance variables.
   const instance = kind === 'pipeline' ? [facts('derived.instance') ?? []].flat() : [];
-  const parts = [...around, String(own), ...instance.map(String)];
+  const parts = [...around, String(own)];
   const isWhole = parts.length === 1 && kind !== 'pipeline';
-  const text = isWhole ? String(own) : parts.map(escaped).join('/');
+  const plain = isWhole ? String(own) : parts.map(escaped).join('/');
+  const text = [plain, ...instance.map((vars) => instanceName(String(vars), plain.length))].join('/');
   const stated = facts(id);
   return [{ kind, name: text, id: stated === undefined ? undefined : String(stated) }];
+}
+
+/** Instance variables are as long as anybody makes them: where no name could hold them, their digest stands there. */
+function instanceName(vars: string, before: number): string {
+  const text = escaped(vars);
+  if (before + 1 + text.length <= LONGEST_NAME) return text;
+  return `sha256:${createHash('sha256').update(vars).digest('hex')}`;
 }
 
 const escaped = (text: string) => text.replaceAll('%', '%25').replaceAll('/', '%2F');

@@ -47,6 +47,8 @@ export function nameStore(js: JetStreamClient, jsm: JetStreamManager): NameStore
     },
     replace: (record, revision) =>
       unlessUnavailable(async () => {
+        // What could not be read again must not stand there: nobody could release it.
+        checkNameRecord.parse(record, 'server_error');
         try {
           const expect = { lastSubjectSequence: revision };
           await js.publish(subjectOf(record), JSON.stringify(record), { expect, timeout: TIMEOUT_MS });
