@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { configDigest } from './config-digest.ts';
 import { containerEnvironment, PORTS, secretsIn } from './container-places.ts';
 import { copyProfiles } from './copy-profiles.ts';
 import { imageOf } from './images.ts';
@@ -16,6 +17,7 @@ type Service = {
   volumes?: string[];
   user?: string;
   read_only?: boolean;
+  labels?: Record<string, string>;
 };
 type Compose = {
   services: Record<string, Service> & { gateway: Service };
@@ -61,6 +63,21 @@ test('compose has the profiles that the operator has now, and none that were the
   expect(readdirSync(to)).toEqual(['ours.yaml']);
   expect(copyProfiles(undefined, to)).toEqual([to]);
   for (const dir of [own, to]) rmSync(dir, { recursive: true });
+});
+
+test('every container is made anew where anything changed that is mounted', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'mayfly-digest-'));
+  const [one, other] = ['one', 'other'].map((name) => join(dir, name)) as [string, string];
+  writeFileSync(one, 'a');
+  writeFileSync(other, 'b');
+  const before = configDigest([dir, one, other]);
+  expect(configDigest([other, one])).toBe(before);
+  writeFileSync(other, 'c');
+  expect(configDigest([dir, one, other])).not.toBe(before);
+  rmSync(dir, { recursive: true });
+
+  for (const { labels } of Object.values(services))
+    expect(labels?.['dev.mayfly.config']).toBe('$' + '{MAYFLY_DIGEST}');
 });
 
 test.for(SERVICES)(

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ownProfiles, parsePolicy } from '@mayfly/service-kit/policy';
 import { bootstrap } from './bootstrap.ts';
+import { configDigest } from './config-digest.ts';
 import {
   CONTAINER_PLACES,
   containerEnvironment,
@@ -75,6 +76,7 @@ async function prepare() {
   const password = (user: string) => deployment.secret(`nats-${user}`);
   const variables = {
     MAYFLY_DIR: dir,
+    MAYFLY_DIGEST: configDigest([...deployment.files(), ...mounted]),
     MAYFLY_USER: `${uid}:${gid}`,
     MAYFLY_NATS_PORT: String(ports['nats']),
     MAYFLY_PORT: String(ports['jwks-publisher']),
