@@ -1,5 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { Policy } from '@mayfly/contracts/policy';
 import { type NatsPlace, natsConfig } from './nats/config.ts';
@@ -73,7 +84,8 @@ export function makeDeployment(policy: Policy, dir: string, places: Places): Dep
   const ofSources = Object.fromEntries(sources.map((source) => [source, secret(`source-${source}`)]));
   writePrivate(sourcesFile, `${JSON.stringify(ofSources)}\n`);
   const configFiles = [natsConfigFile, redisConfigFile, redisAclFile];
-  const files = () => [...configFiles, ...readdirSync(join(dir, 'secrets')).map(secretFile)];
+  const secretNames = () => readdirSync(join(dir, 'secrets')).filter((name) => !name.endsWith('.new'));
+  const files = () => [...configFiles, ...secretNames().map(secretFile)];
   return {
     dir,
     natsConfigFile,
@@ -87,14 +99,33 @@ export function makeDeployment(policy: Policy, dir: string, places: Places): Dep
   };
 }
 
+/** What is shorter was cut off as it was written, or can be guessed. */
+const SHORTEST_SECRET = 32;
+
 /** Gives the secret in `file`, made now if there is none: 256 random bits as 64 hexadecimal digits. */
 function keepSecret(file: string): string {
   if (!existsSync(file)) writePrivate(file, `${randomBytes(32).toString('hex')}\n`);
-  return readFileSync(file, 'utf8').trim();
+  const secret = readFileSync(file, 'utf8').trim();
+  if (secret.length >= SHORTEST_SECRET) return secret;
+  throw new Error(
+    `the secret in ${file} has ${secret.length} characters, and at least ${SHORTEST_SECRET} are needed: put back what it was, or remove the file for a new one`,
+  );
 }
 
-/** Writes a file that its owner alone may read. */
+/** Writes a file that its owner alone may read, whole or not at all; one that says the same already stays. */
 export function writePrivate(file: string, text: string): void {
-  writeFileSync(file, text, { mode: 0o600 });
-  chmodSync(file, 0o600);
+  if (existsSync(file) && readFileSync(file, 'utf8') === text) {
+    chmodSync(file, 0o600);
+    return;
+  }
+  const draft = `${file}.new`;
+  const descriptor = openSync(draft, 'w', 0o600);
+  try {
+    writeFileSync(descriptor, text);
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+  chmodSync(draft, 0o600);
+  renameSync(draft, file);
 }
