@@ -22,8 +22,8 @@ const HISTORIES_A_RUN = 500;
 const NOW = Date.now();
 const FUTURE = NOW + 3_600_000;
 
-/** One event of a stream: which of two builds, which of two attempts, and which of two contents a start has. */
-type StreamEvent = { kind: 'start' | 'finish'; build: 0 | 1; attempt: 1 | 2; content: 0 | 1 };
+/** One event of a stream: which of two builds, which of three attempts, and which of two contents a start has. */
+type StreamEvent = { kind: 'start' | 'finish'; build: 0 | 1; attempt: 1 | 2 | 3; content: 0 | 1 };
 /** One delivery: which event (by a number that wraps), and after which step the process crashes. */
 type Delivery = { event: number; crash: 'none' | 'before' | 'after-record' };
 type History = { stream: StreamEvent[]; deliveries: Delivery[]; isRebuilt: boolean };
@@ -31,7 +31,7 @@ type History = { stream: StreamEvent[]; deliveries: Delivery[]; isRebuilt: boole
 const streamEvent: fc.Arbitrary<StreamEvent> = fc.record({
   kind: fc.constantFrom('start', 'start', 'finish'),
   build: fc.constantFrom(0, 1),
-  attempt: fc.constantFrom(1, 1, 2),
+  attempt: fc.constantFrom(1, 1, 2, 3),
   content: fc.constantFrom(0, 0, 0, 1),
 });
 const history: fc.Arbitrary<History> = fc
@@ -154,9 +154,11 @@ async function follow(
   covered: Record<string, number>,
 ) {
   const log = stream.map((event, index) => toAdmitted(event, name, index + 1));
+  // Lives that could have tokens, and those whose end was told.
+  const [ran, told] = [new Set<string>(), new Set<string>()];
   const announce: Announcer = {
     running: async () => undefined,
-    finished: async () => undefined,
+    finished: async (_, { data }) => void told.add(`${data.id} ${data.attempt}`),
     ended: async ({ data }) => {
       const isThere = log.some(
         (one) =>
@@ -180,10 +182,11 @@ async function follow(
     if (crash === 'before') return;
     // A crash after the record was written loses what it announced.
     const lossy =
-      crash === 'after-record'
-        ? { ...recorder, announce: { ...announce, ended: async () => undefined } }
-        : recorder;
-    count(covered, `${admitted.kind}: ${await outcomeOf(admitted, lossy)}`);
+      crash === 'after-record' ? { ...recorder, announce: { ...announce, ...SAYS_NOTHING } } : recorder;
+    const outcome = await outcomeOf(admitted, lossy);
+    count(covered, `${admitted.kind}: ${outcome}`);
+    if (admitted.kind === 'start' && outcome === 'running')
+      ran.add(`${admitted.build.build.id} ${admitted.build.attempt}`);
   };
   for (const delivery of deliveries) await deliver(delivery);
   // What was not acknowledged is delivered again, until all of it was handled, ends that came of it included.
@@ -193,7 +196,14 @@ async function follow(
     for (let index = 0; index < log.length; index++) await deliver({ event: index, crash: 'none' });
   }
   await compare(name, log, client);
+  const running = ['b0', 'b1'].flatMap((id) => {
+    const { state, attempt } = model(log, id) ?? {};
+    return state === 'running' ? [`${id} ${attempt}`] : [];
+  });
+  expect([...ran].filter((life) => !told.has(life) && !running.includes(life))).toEqual([]);
 }
+
+const SAYS_NOTHING = { finished: async () => undefined, ended: async () => undefined };
 
 async function outcomeOf(admitted: Admitted, recorder: Parameters<typeof record>[1]): Promise<string> {
   try {

@@ -2,13 +2,15 @@
  * The functions that Redis runs on builds. Each is one atomic step, and every step may be repeated and may come in any
  * order: a higher attempt replaces a lower one, and finished is final.
  *
- * One string a build: `r <attempt> <seq> <started> <deadline> <digest>[ <replaced attempt> <its seq>]\n<facts>` while it
- * runs, `f <attempt> <seq> <finished> <reason>[ <replaced attempt> <its seq>]` after; times are ms in base 36. Beside it one bit a start in its source's status list (1: runs), and,
- * while it runs, one member of the set `checks`, scored with when somebody has to look whether it should end.
+ * One string a build: `r <attempt> <seq> <started> <deadline> <digest>[ <replaced attempt> <its seq>]…\n<facts>` while it
+ * runs, `f <attempt> <seq> <finished> <reason>[ <replaced attempt> <its seq>]…` after; times are ms in base 36. Beside it one
+ * bit a start in its source's status list (1: runs), and, while it runs, one member of the set `checks`, scored with when
+ * somebody has to look whether it should end.
  */
 export const LIBRARY = `#!lua name=mayfly
 local LIST_BITS = 65536
 local LIFE_BYTES = 128
+local MOST_REPLACED = 8
 local SPACES = '${' '.repeat(128)}'
 
 local function head(key)
@@ -17,14 +19,15 @@ local function head(key)
   local state, attempt, seq = string.match(value, '^(%a) (%d+) (%d+)')
   local digest, rest = string.match(value, '^r %d+ %d+ %w+ %w+ (%S+)([^\\n]*)\\n')
   if state == 'f' then rest = string.match(value, '^f %d+ %d+ %w+ %S+(.*)$') end
-  local old, old_seq = string.match(rest or '', '^ (%d+) (%d+)$')
-  return state, tonumber(attempt), tonumber(seq), digest, value, tonumber(old) or 0, tonumber(old_seq) or 0
+  return state, tonumber(attempt), tonumber(seq), digest, value, rest or ''
 end
 
--- Gives what a record says of the life that it replaced, if it did.
-local function replaced(old, old_seq)
-  if old == 0 then return '' end
-  return ' ' .. old .. ' ' .. string.format('%d', old_seq)
+-- Gives what a record says of the lives that it replaced, the last ones, with one more: each attempt and the seq of its start.
+local function with_replaced(lives, attempt, seq)
+  local all = lives .. string.format(' %d %d', attempt, seq)
+  local _, count = string.gsub(all, ' %d+ %d+', '')
+  if count > MOST_REPLACED then all = string.gsub(all, '^ %d+ %d+', '') end
+  return all
 end
 
 local function now()
@@ -44,8 +47,8 @@ end
 
 -- args: attempt, seq, started, deadline, digest, facts, until when its status list is kept (ms), how long until the first
 -- check (ms), member
-local function set_running(keys, args, old, old_seq)
-  local facts = replaced(old, old_seq) .. '\\n' .. args[6]
+local function set_running(keys, args, lives)
+  local facts = lives .. '\\n' .. args[6]
   local value = table.concat({'r', args[1], args[2], args[3], args[4], args[5]}, ' ') .. facts
   redis.call('SET', keys[1], value)
   local list, bit = bit_of(keys[3], tonumber(args[2]))
@@ -56,46 +59,47 @@ local function set_running(keys, args, old, old_seq)
 end
 
 -- KEYS: build, checks, beginning of the names of the status lists. ARGS: see set_running.
--- Gives the outcome, and the running life of a lower attempt that this start replaced, now or when it was first told:
--- its attempt and seq, 0 where there was none.
+-- Gives the outcome, and the lives of lower attempts that were replaced while they ran, by this start, when it was first
+-- told, or before it: whoever replaced one may have stopped before it said so.
 local function build_start(keys, args)
-  local state, attempt, seq, digest, value, old, old_seq = head(keys[1])
+  local state, attempt, seq, digest, value, lives = head(keys[1])
   local asked, asked_seq = tonumber(args[1]), tonumber(args[2])
   if not state or asked > attempt then
-    old, old_seq = 0, 0
+    lives = lives or ''
     if state == 'r' then
       clear_bit(keys[3], seq)
-      old, old_seq = attempt, seq
+      lives = with_replaced(lives, attempt, seq)
     end
-    set_running(keys, args, old, old_seq)
-    return {'running', old, old_seq}
+    set_running(keys, args, lives)
+    return {'running', lives}
   end
-  if asked < attempt then return {'superseded', 0, 0} end
+  if asked < attempt then return {'superseded', ''} end
   if state == 'f' then
     if seq == 0 or asked_seq < seq then
       local text = string.gsub(value, '^f (%d+) %d+', 'f %1 ' .. args[2])
       redis.call('SET', keys[1], text)
     end
-    return {'finished', 0, 0}
+    return {'finished', ''}
   end
   if digest == args[5] then
     if asked_seq < seq then
       clear_bit(keys[3], seq)
-      set_running(keys, args, old, old_seq)
+      set_running(keys, args, lives)
     end
-    return {'repeated', old, old_seq}
+    return {'repeated', lives}
   end
-  if asked_seq > seq then return {'conflict', 0, 0} end
-  return {'conflict-first', 0, 0}
+  if asked_seq > seq then return {'conflict', ''} end
+  return {'conflict-first', ''}
 end
 
 -- KEYS: build, checks, beginning of the names of the status lists. ARGS: attempt, finished, reason, member.
--- Gives the outcome, seq of the start (0: not seen), and the running life of a lower attempt that this end replaced.
+-- Gives the outcome, seq of the start (0: not seen), and the lives of lower attempts that were replaced, as a start does.
 local function build_finish(keys, args)
-  local state, attempt, seq, _, _, old, old_seq = head(keys[1])
+  local state, attempt, seq, _, _, lives = head(keys[1])
+  lives = lives or ''
   local asked = tonumber(args[1])
-  if state and asked < attempt then return {'superseded', 0, 0, 0} end
-  if state == 'f' and asked == attempt then return {'repeated', seq, old, old_seq} end
+  if state and asked < attempt then return {'superseded', 0, ''} end
+  if state == 'f' and asked == attempt then return {'repeated', seq, lives} end
   if state == 'r' then
     clear_bit(keys[3], seq)
     redis.call('ZREM', keys[2], args[4])
@@ -103,14 +107,13 @@ local function build_finish(keys, args)
   local own = 0
   if state and asked == attempt then
     own = seq
-  else
-    old, old_seq = 0, 0
-    if state == 'r' then old, old_seq = attempt, seq end
+  elseif state == 'r' then
+    lives = with_replaced(lives, attempt, seq)
   end
   local life = 'f ' .. args[1] .. ' ' .. string.format('%d', own)
-  local value = table.concat({life, args[2], args[3]}, ' ') .. replaced(old, old_seq)
+  local value = table.concat({life, args[2], args[3]}, ' ') .. lives
   redis.call('SET', keys[1], value)
-  return {'finished', own, old, old_seq}
+  return {'finished', own, lives}
 end
 
 -- KEYS: checks, then of each build its own and the beginning of the names of its status lists. ARGS: as many for each build.

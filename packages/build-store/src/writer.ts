@@ -24,8 +24,11 @@ export type StartOutcome = 'running' | 'repeated' | 'finished' | 'superseded' | 
 /** What became of an end. */
 export type FinishOutcome = 'finished' | 'repeated' | 'superseded';
 
-/** The life of a lower attempt that this one replaced, now or when it was first told: so that a repeat tells it again. */
-export type Replaced = { attempt: number; seq: number } | undefined;
+/**
+ * A life of a lower attempt that was replaced while it ran, now or before: a record keeps the last ones, so that whoever
+ * repeats, or comes after one that stopped before it said so, tells it again.
+ */
+export type Replaced = { attempt: number; seq: number };
 
 /** An end to record: of which life, when JetStream stored it (ms), and why. */
 export type Finish = {
@@ -46,8 +49,8 @@ export type BuildWriter = {
     build: AdmittedBuild,
     listUntil: number,
     checkAfterMs: number,
-  ): Promise<{ outcome: StartOutcome; replaced: Replaced }>;
-  finish(finish: Finish): Promise<{ outcome: FinishOutcome; seq: number; replaced: Replaced }>;
+  ): Promise<{ outcome: StartOutcome; replaced: Replaced[] }>;
+  finish(finish: Finish): Promise<{ outcome: FinishOutcome; seq: number; replaced: Replaced[] }>;
   /**
    * Gives builds that have to be looked at, at most `limit`, and Redis's time (ms). They are the caller's for `holdMs`:
    * unless they end by then, they are given to somebody again.
@@ -86,22 +89,21 @@ export function buildWriter(redis: Redis): BuildWriter {
       const args = all.flatMap(({ source, id, args: own }) => [...own, checkMember(source, id)]);
       return (await guarded(redis.fcall(name, keys.length + 1, CHECKS_KEY, ...keys, ...args))) as Reply[];
     });
-  const start = onBuilds<Failed | [StartOutcome, number, number]>('builds_start');
-  const finish = onBuilds<Failed | [FinishOutcome, number, number, number]>('builds_finish');
+  const start = onBuilds<Failed | [StartOutcome, string]>('builds_start');
+  const finish = onBuilds<Failed | [FinishOutcome, number, string]>('builds_finish');
   return {
     async start(build, listUntil, checkAfterMs) {
       const { source, attempt, seq, started_at, deadline, digest } = build;
       const facts = writeFacts(build);
       const times = [writeTime(started_at), writeTime(deadline)] as const;
       const args = [attempt, seq, ...times, digest, facts, listUntil, checkAfterMs];
-      const [outcome, oldAttempt, oldSeq] = recorded(await start({ source, id: build.build.id, args }));
-      const replaced = oldAttempt > 0 ? { attempt: oldAttempt, seq: oldSeq } : undefined;
-      return { outcome, replaced };
+      const [outcome, lives] = recorded(await start({ source, id: build.build.id, args }));
+      return { outcome, replaced: readReplaced(lives) };
     },
     async finish({ source, id, attempt, finishedAt, reason }) {
       const args = [attempt, writeTime(finishedAt), writeReason(reason)];
-      const [outcome, seq, oldAttempt, oldSeq] = recorded(await finish({ source, id, args }));
-      return { outcome, seq, replaced: oldAttempt > 0 ? { attempt: oldAttempt, seq: oldSeq } : undefined };
+      const [outcome, seq, lives] = recorded(await finish({ source, id, args }));
+      return { outcome, seq, replaced: readReplaced(lives) };
     },
     async due(limit, holdMs) {
       const [members, now] = (await guarded(redis.fcall('checks_due', 1, CHECKS_KEY, limit, holdMs))) as [
@@ -126,6 +128,13 @@ export function buildWriter(redis: Redis): BuildWriter {
       return text === null ? undefined : readRecord(source, text);
     },
   };
+}
+
+function readReplaced(lives: string): Replaced[] {
+  return Array.from(lives.matchAll(/ (\d+) (\d+)/g), ([, attempt, seq]) => ({
+    attempt: Number(attempt),
+    seq: Number(seq),
+  }));
 }
 
 /** Gives the reply about one build; throws `temporarily_unavailable` where it could not be recorded. */

@@ -50,7 +50,7 @@ export function recordRunning(build: AdmittedBuild, { writer, retentionMs, heart
 async function recordStart(build: AdmittedBuild, recorder: Recorder): Promise<Outcome> {
   const { announce, now } = recorder;
   const { outcome, replaced } = await recordRunning(build, recorder);
-  if (replaced) await announceReplaced(build.source, build.build.id, replaced, recorder);
+  await announceReplaced(build.source, build.build.id, replaced, recorder);
   if (outcome === 'conflict')
     throw new ServiceError('conflict', 'an earlier start of this build says otherwise');
   if (outcome === 'conflict-first') {
@@ -80,27 +80,24 @@ async function recordFinish(
   const { writer, announce, now } = recorder;
   const { source, id, attempt, reason, finishedAt } = end;
   const { outcome, seq, replaced } = await writer.finish({ source, id, attempt, reason, finishedAt });
-  if (replaced) await announceReplaced(source, id, replaced, recorder);
-  if (outcome !== 'superseded') {
-    await announce.finished(source, {
-      ...envelope('dev.mayfly.build.finished', source, now()),
-      data: { id, attempt, reason, finished_at: finishedAt, ...(seq > 0 ? { seq } : {}) },
-    });
-  }
+  await announceReplaced(source, id, replaced, recorder);
+  // Also of a superseded attempt: its end may have been recorded, and not told, before the higher one came.
+  await announce.finished(source, {
+    ...envelope('dev.mayfly.build.finished', source, now()),
+    data: { id, attempt, reason, finished_at: finishedAt, ...(seq > 0 ? { seq } : {}) },
+  });
   return outcome;
 }
 
-async function announceReplaced(
-  source: string,
-  id: string,
-  replaced: NonNullable<Replaced>,
-  recorder: Recorder,
-) {
+async function announceReplaced(source: string, id: string, replaced: Replaced[], recorder: Recorder) {
   const at = recorder.now();
-  await recorder.announce.finished(source, {
-    ...envelope('dev.mayfly.build.finished', source, at),
-    data: { id, ...replaced, reason: 'superseded', finished_at: at },
-  });
+  const announced = replaced.map(({ attempt, seq }) =>
+    recorder.announce.finished(source, {
+      ...envelope('dev.mayfly.build.finished', source, at),
+      data: { id, attempt, seq, reason: 'superseded', finished_at: at },
+    }),
+  );
+  await Promise.all(announced);
 }
 
 /** Gives the event that ends a build which no CI finished. */
