@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Policy } from './policy.ts';
-import { feedWindowMs, lifecycleRetentionMs } from './retention.ts';
+import { buildsRetentionMs, feedWindowMs, lifecycleRetentionMs, MAX_EVENT_SKEW_MS } from './retention.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -22,3 +22,11 @@ test.each([
     expect(feedWindowMs(policy)).toBeLessThan(lifecycleRetentionMs(policy));
   },
 );
+
+test('an end is remembered for longer than its start can be sent again, however far ahead the clock of its CI is', () => {
+  const policy: Policy = { sources: { acme: { audiences: ['x'], build_timeout: '1m' } } };
+  const [startedAt, ahead] = [1_000_000, MAX_EVENT_SKEW_MS];
+  const lastTaken = startedAt + ahead + MAX_EVENT_SKEW_MS;
+
+  expect(startedAt + buildsRetentionMs(policy)).toBeGreaterThan(lastTaken);
+});

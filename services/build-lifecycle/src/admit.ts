@@ -9,6 +9,7 @@ import {
   checkBuildStarted,
 } from '@mayfly/contracts/events';
 import { POLICY_DEFAULTS, type Policy } from '@mayfly/contracts/policy';
+import { MAX_EVENT_SKEW_MS } from '@mayfly/contracts/retention';
 import { fromCdEvent, isCdEvent } from './cdevents.ts';
 
 /** An event as JetStream has it: on which subject, where in the stream, since when (ms), and its bytes. */
@@ -19,9 +20,6 @@ export type Admitted =
   | { kind: 'ignored' }
   | { kind: 'start'; build: AdmittedBuild }
   | { kind: 'finish'; source: string; id: string; attempt: number; reason: string; finishedAt: number };
-
-/** How far an event's own time may be from the time at which JetStream stored it. */
-const MAX_AGE_MS = 3_600_000;
 
 /**
  * Takes an event and the policy; gives what it asks for. Throws a ServiceError that is not redelivered where the event
@@ -85,7 +83,7 @@ function agree({ eventName, storedAt }: StoredEvent, expected: string, time: str
     throw new ServiceError('access_denied', 'the subject of the event and the source in it do not agree');
   }
   const happened = Date.parse(time);
-  if (!(Math.abs(storedAt - happened) <= MAX_AGE_MS)) {
+  if (!(Math.abs(storedAt - happened) <= MAX_EVENT_SKEW_MS)) {
     throw new ServiceError(
       'invalid_request',
       'the time of the event is over an hour from when it was stored',
