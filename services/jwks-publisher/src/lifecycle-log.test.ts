@@ -49,19 +49,35 @@ function answering(...messages: Msg[]): NatsConnection {
   return { requestMany } as unknown as NatsConnection;
 }
 
-const inBatch = (seq: number) => message({ 'Nats-Sequence': `${seq}`, 'Nats-Num-Pending': '5' });
+const inBatch = (seq: number, before = 0) =>
+  message({ 'Nats-Sequence': `${seq}`, 'Nats-Last-Sequence': `${before}`, 'Nats-Num-Pending': '5' });
 const status = (code: number, description: string): Msg =>
   ({ headers: headers(code, description), data: new Uint8Array() }) as unknown as Msg;
+/** How nats-server 2.15 ends a batch. */
+function endOfBatch(before: number): Msg {
+  const end = status(204, 'EOB');
+  end.headers?.set('Nats-Last-Sequence', `${before}`);
+  end.headers?.set('Nats-Num-Pending', '5');
+  return end;
+}
 
 test('a batch of ends is believed once its end has come', async () => {
-  const whole = lifecycleLog(answering(inBatch(12), inBatch(14), status(204, 'EOB'), inBatch(15)));
+  const whole = lifecycleLog(answering(inBatch(12), inBatch(14, 12), endOfBatch(14), inBatch(15, 14)));
   expect((await whole.some(12, 64)).map(({ seq }) => seq)).toEqual([12, 14]);
 
   const none = lifecycleLog(answering(status(404, 'Message Not Found')));
   expect(await none.some(12, 64)).toEqual([]);
 
-  const outOfOrder = [inBatch(14), inBatch(12), status(204, 'EOB')];
-  for (const broken of [[inBatch(12)], [], [inBatch(12), status(408, 'Bad Request')], outOfOrder]) {
+  const outOfOrder = [inBatch(14), inBatch(12, 14), endOfBatch(12)];
+  const withGaps = [
+    [inBatch(14, 12), endOfBatch(14)],
+    [inBatch(12), inBatch(16, 14), endOfBatch(16)],
+    [inBatch(12), endOfBatch(14)],
+  ];
+  for (const broken of [
+    ...[[inBatch(12)], [], [inBatch(12), status(408, 'Bad Request')], outOfOrder],
+    ...withGaps,
+  ]) {
     const { some } = lifecycleLog(answering(...broken));
     await expect(some(12, 64)).rejects.toMatchObject({ code: 'temporarily_unavailable' });
   }

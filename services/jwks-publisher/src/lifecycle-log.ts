@@ -56,9 +56,12 @@ async function getSome(nats: NatsConnection, seq: number, most: number): Promise
   try {
     const body = JSON.stringify({ seq, next_by_subj: EVENT_NAMES.buildFinished, batch: most });
     for await (const reply of await nats.requestMany(DIRECT, body, { maxWait: TIMEOUT_MS })) {
+      const isBatch = reply.headers?.has('Nats-Num-Pending') ?? false;
+      // Each says which one it comes after: one that was sent into a connection that broke would be missed.
+      if (isBatch && placeBefore(reply) !== (ends.at(-1)?.seq ?? 0)) throw unreadable();
       if (isOver(reply)) return ends;
       ends.push(endAfter(ends.at(-1)?.seq ?? seq - 1, reply));
-      if (!reply.headers?.has('Nats-Num-Pending')) return ends;
+      if (!isBatch) return ends;
     }
   } catch (cause) {
     throw unreadable(cause);
@@ -72,6 +75,11 @@ function isOver({ headers }: Msg): boolean {
   const code = headers?.code ?? 0;
   if (code !== 0 && code !== END_OF_BATCH && code !== NOTHING_THERE) throw unreadable();
   return code !== 0;
+}
+
+/** Gives the sequence before a message, as the server says it: 0 for none. */
+function placeBefore({ headers }: Msg): number {
+  return Number(headers?.get('Nats-Last-Sequence') || Number.NaN);
 }
 
 function endAfter(seq: number, reply: Msg): StoredEnd {
@@ -117,7 +125,7 @@ function readBody(data: Uint8Array): Omit<EndedBuild, 'seq' | 'storedAt'> | unde
  */
 export function readStored(message: Msg): { end: StoredEnd; before: number } | undefined {
   const { headers } = message;
-  const before = Number(headers?.get('Nats-Last-Sequence') || Number.NaN);
+  const before = placeBefore(message);
   const isOurs =
     headers?.get('Nats-Stream') === STREAMS.lifecycle &&
     headers.get('Nats-Subject') === EVENT_NAMES.buildFinished &&
