@@ -7,7 +7,9 @@ import { keyStore } from '@mayfly/key-manager/store';
 import { DAY_MS, fakeKeys, RULES, silent } from '@mayfly/key-manager/testing';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { eventually } from './ci.ts';
 import { type Cluster, natsCluster } from './keys-cluster.ts';
+import { readKeySet } from './keys-requests.ts';
 
 const isFull = process.env['MAYFLY_TEST_FULL'] === '1';
 const ROTATIONS = isFull ? 10_000 : 100;
@@ -61,6 +63,29 @@ test('of replicas that rotate at the same moment one wins, each time, on three s
   // One to begin with, one that notes the first key set as published, and one a rotation.
   expect(state.last_seq).toBe(ROTATIONS + 2);
 }, 1_800_000);
+
+test('a server that is cut off from the others says no longer which keys there are, for one may have been revoked', async () => {
+  const { shared } = await startReplica(0, Date.now);
+  await keepKeyring('other', shared);
+  const publisher = await cluster.connectAs('jwks-publisher', 0);
+  const isSaid = () =>
+    readKeySet(publisher, 'other', 1000).then(
+      ({ keys }) => keys.length > 0,
+      () => false,
+    );
+  expect(await isSaid()).toBe(true);
+  const [, ...others] = cluster.names;
+
+  for (const name of others) cluster.pause(name);
+  try {
+    // Who led the bucket goes on until it finds itself alone.
+    await eventually(async () => !(await isSaid()), 'silence', 40_000);
+  } finally {
+    for (const name of others) cluster.resume(name);
+  }
+
+  await eventually(isSaid, 'key set', 30_000);
+}, 120_000);
 
 type Replica = Awaited<ReturnType<typeof startReplica>>;
 

@@ -1,4 +1,4 @@
-import { EVENT_NAMES } from '@mayfly/contracts/bus';
+import { BUCKETS, EVENT_NAMES } from '@mayfly/contracts/bus';
 import { issuerUrl } from '@mayfly/contracts/issuer-url';
 import {
   checkKeysAnswer,
@@ -75,9 +75,15 @@ export async function command(
 }
 
 /** Reads a published key set, as jwks-publisher does. */
-export async function readKeySet(publisher: NatsConnection, source = 'acme'): Promise<PublishedKeySet> {
-  const message = await publisher.request(EVENT_NAMES.readKeySet(source), '', { timeout: 5000 });
-  return checkPublishedKeySet.parse(message.json<unknown>());
+export async function readKeySet(
+  publisher: NatsConnection,
+  source = 'acme',
+  timeout = 5000,
+): Promise<PublishedKeySet> {
+  const query = JSON.stringify({ last_by_subj: `$KV.${BUCKETS.keySets}.${source}` });
+  const answer = await publisher.request(EVENT_NAMES.readKeySet, query, { timeout });
+  const { message } = answer.json<{ message: { data: string } }>();
+  return checkPublishedKeySet.parse(JSON.parse(Buffer.from(message.data, 'base64').toString()));
 }
 
 const kidOf = (token: string) =>

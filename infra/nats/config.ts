@@ -75,7 +75,7 @@ export const PERMISSIONS: Record<string, Permissions> = {
   },
   'jwks-publisher': {
     publish: [
-      EVENT_NAMES.readKeySet('*'),
+      EVENT_NAMES.readKeySet,
       EVENT_NAMES.signStatusList,
       `$JS.API.DIRECT.GET.${STREAMS.lifecycle}`,
       // Which end is the last, by the leader.
@@ -123,7 +123,8 @@ accounts {
     ]
     exports: [
       ${KEY_REQUESTS.map((name) => `{ service: ${quote(name)}, accounts: [MAYFLY] }`).join('\n      ')}
-      ${sources.map((source) => keySetExports(source)).join('\n      ')}
+      { service: ${quote(readKeySet)}, accounts: [MAYFLY] }
+      ${sources.map((source) => keySetExport(source)).join('\n      ')}
     ]
   }
   MAYFLY {
@@ -133,7 +134,8 @@ accounts {
     ]
     imports: [
       ${KEY_REQUESTS.map((name) => `{ service: { account: KEYS, subject: ${quote(name)} } }`).join('\n      ')}
-      ${sources.map((source) => keySetImports(source)).join('\n      ')}
+      { service: { account: KEYS, subject: ${quote(readKeySet)} }, to: ${quote(EVENT_NAMES.readKeySet)} }
+      ${sources.map((source) => keySetImport(source)).join('\n      ')}
     ]
     exports: [
       ${sources.map((source) => sourceExports(source)).join('\n      ')}
@@ -148,16 +150,14 @@ ${sources.map((source) => sourceConfig(source, password(sourceAccount(source))))
 const KEY_REQUESTS = [EVENT_NAMES.signIdToken, EVENT_NAMES.signStatusList, EVENT_NAMES.adminKeys('*')];
 
 const bucketSubject = (source: string) => `$KV.${BUCKETS.keySets}.${source}`;
-const directGet = (source: string) => `$JS.API.DIRECT.GET.KV_${BUCKETS.keySets}.${bucketSubject(source)}`;
+const readKeySet = `$JS.API.STREAM.MSG.GET.KV_${BUCKETS.keySets}`;
 
-function keySetExports(source: string): string {
-  return `{ service: ${quote(directGet(source))}, accounts: [MAYFLY] }
-      { stream: ${quote(bucketSubject(source))}, accounts: [MAYFLY] }`;
+function keySetExport(source: string): string {
+  return `{ stream: ${quote(bucketSubject(source))}, accounts: [MAYFLY] }`;
 }
 
-function keySetImports(source: string): string {
-  return `{ service: { account: KEYS, subject: ${quote(directGet(source))} }, to: ${quote(EVENT_NAMES.readKeySet(source))} }
-      { stream: { account: KEYS, subject: ${quote(bucketSubject(source))} }, to: ${quote(EVENT_NAMES.keySetChanged(source))} }`;
+function keySetImport(source: string): string {
+  return `{ stream: { account: KEYS, subject: ${quote(bucketSubject(source))} }, to: ${quote(EVENT_NAMES.keySetChanged(source))} }`;
 }
 
 function sourceExports(source: string): string {

@@ -41,8 +41,11 @@ export const EVENT_NAMES = {
   signStatusList: 'keys.sign.status-list',
   /** Operators' commands about keys: `admin.keys.list`, `admin.keys.rotate`, `admin.keys.revoke`. */
   adminKeys: (verb: string) => `admin.keys.${verb}`,
-  /** How `jwks-publisher` reads a public key set: a direct get of the bucket, imported from the keys' account. */
-  readKeySet: (source: string) => `key-sets.get.${source}`,
+  /**
+   * How `jwks-publisher` reads a public key set: a read of the bucket by its leader, imported from the keys' account. A server
+   * that is cut off from the others would give what it has for ever.
+   */
+  readKeySet: 'key-sets.get',
   /** Announces a new public key set: the bucket's own messages, imported. */
   keySetChanged: (source: string) => `key-sets.changed.${source}`,
 } as const;

@@ -47,6 +47,17 @@ const { builds, lifecycle, deadLetters } = STREAMS;
 const or = (answer: TSchema) => Type.Union([answer, Failure]);
 const source = '{source}';
 
+/** What JetStream is asked, and answers, as far as it is used. */
+const ReadKeySet = Type.Object({
+  last_by_subj: Type.String({ description: 'Of a source: `$KV.key-sets.<source>`.' }),
+});
+const StoredKeySet = Type.Object({
+  message: Type.Optional(
+    Type.Object({ data: Type.String({ description: 'The public key set as it was announced, in base64.' }) }),
+  ),
+  error: Type.Optional(Type.Object({ code: Type.Integer({ description: '404: there is none.' }) })),
+});
+
 /** What a CI system says and hears. */
 const OF_A_CI: readonly Channel[] = [
   {
@@ -144,9 +155,10 @@ const AMONG_SERVICES: readonly Channel[] = [
   },
   {
     name: 'readKeySet',
-    address: EVENT_NAMES.readKeySet(source),
-    summary: 'Asks for the public key set of a source: a direct get of JetStream, without a body.',
-    ...{ from: ['jwks-publisher'], to: ['key-manager'], payload: Type.Null(), answer: PublishedKeySet },
+    address: EVENT_NAMES.readKeySet,
+    summary:
+      'Asks for the public key set of a source, in the bucket of that name: STREAM.MSG.GET of JetStream, by its leader.',
+    ...{ from: ['jwks-publisher'], to: ['key-manager'], payload: ReadKeySet, answer: StoredKeySet },
   },
 ];
 

@@ -1,4 +1,4 @@
-import { EVENT_NAMES } from '@mayfly/contracts/bus';
+import { BUCKETS, EVENT_NAMES } from '@mayfly/contracts/bus';
 import { checkPublishedKeySet, type PublishedKeySet } from '@mayfly/contracts/keys';
 import type { Bus } from '@mayfly/service-kit/bus';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -47,8 +47,13 @@ export function followKeySets(
   resources.defer(() => clearInterval(timer));
 }
 
-/** Gives the key set that a source has now, undefined where it has none yet. */
+/** Gives the key set that a source has now, by the leader of the bucket; undefined where it has none yet. */
 async function readKeySet(nats: NatsConnection, source: string): Promise<Uint8Array | undefined> {
-  const { headers, data } = await nats.request(EVENT_NAMES.readKeySet(source), '', { timeout: 900 });
-  return headers?.code === 404 || data.length === 0 ? undefined : data;
+  const query = JSON.stringify({ last_by_subj: `$KV.${BUCKETS.keySets}.${source}` });
+  const reply = await nats.request(EVENT_NAMES.readKeySet, query, { timeout: 900 });
+  const { message, error } = reply.json<LeaderAnswer>();
+  if (error && error.code !== 404) throw new Error(`the leader answers ${error.code}`);
+  return message?.data === undefined ? undefined : Buffer.from(message.data, 'base64');
 }
+
+type LeaderAnswer = { message?: { data?: string }; error?: { code: number } };
