@@ -7,7 +7,7 @@ import { keyViews } from './views.ts';
 const START = 1_800_000_000_000;
 
 async function administration() {
-  const clock = { now: START };
+  const clock = { now: START, offset: 0 };
   const store = memoryStore(() => clock.now);
   const makeKey = fakeKeys();
   const views = keyViews({
@@ -18,7 +18,7 @@ async function administration() {
     ...{ store, views, seal: openSeal, log: silent, sources: ['acme', 'other'] },
     custody: { generate: async (alg) => makeKey(alg) },
     rules: () => RULES,
-    now: () => clock.now,
+    now: () => clock.now + clock.offset,
   };
   for (const source of admin.sources) await keepKeyring(source, admin);
   const ask = async (verb: string, fields: object) => {
@@ -30,7 +30,7 @@ async function administration() {
     const keys = await ask('list', { source: 'acme' });
     return keys.find((key) => 'kid' in key && key.alg === alg && key.state === state) as { kid: string };
   };
-  return { clock, store, ask, kidOf };
+  return { clock, store, ask, kidOf, admin };
 }
 
 test('a rotation by command waits for publish_ahead and says until when; then it is one rotation, of one algorithm', async () => {
@@ -89,5 +89,35 @@ test('the list tells the state, the times and what comes next, and nothing priva
     state: 'active',
     activated_at: START / 1000,
     next: { state: 'retired', at: START / 1000 + 30 * 86_400 },
+  });
+});
+
+test('a replica whose clock is off by hours rotates and revokes by the clock of the leader', async () => {
+  const { clock, ask, kidOf } = await administration();
+  clock.now += 26 * HOUR_MS;
+  clock.offset = -3 * HOUR_MS;
+  await ask('rotate', { source: 'acme', alg: 'ES256' });
+
+  expect(await kidOf('ES256', 'retired')).toMatchObject({ retired_at: clock.now / 1000 });
+  clock.offset = 30 * 24 * HOUR_MS;
+  const { kid } = await kidOf('RS256', 'prepared');
+  await ask('revoke', { kid, reason: 'lost' });
+
+  // By its own clock the retired key would be gone, and the active one retired.
+  expect(await kidOf('ES256', 'retired')).toMatchObject({ retired_at: clock.now / 1000 });
+  expect(await kidOf('RS256', 'active')).toMatchObject({ activated_at: START / 1000 });
+});
+
+test('a key that nobody has is only said not to be there where every keyring could be read', async () => {
+  const { ask, admin, store } = await administration();
+  await expect(ask('revoke', { kid: 'nobody', reason: 'lost' })).rejects.toMatchObject({ code: 'not_found' });
+
+  admin.store = {
+    ...store,
+    read: (source) => (source === 'other' ? Promise.reject(new Error('no leader')) : store.read(source)),
+  };
+
+  await expect(ask('revoke', { kid: 'nobody', reason: 'lost' })).rejects.toMatchObject({
+    code: 'temporarily_unavailable',
   });
 });

@@ -34,8 +34,9 @@ export const KEY_COMMANDS: Record<string, (body: unknown, admin: Administration)
     if (!admin.sources.includes(source)) throw noSource();
     const asked = alg === undefined ? ALGORITHMS : [alg];
     const rules = admin.rules(source);
-    const { before } = await readKeyring(source, admin);
-    const unready = asked.filter((one) => !isReady(before, one, rules, admin.now()));
+    const shared = await atLeaderTime(admin);
+    const { before } = await readKeyring(source, shared);
+    const unready = asked.filter((one) => !isReady(before, one, rules, shared.now()));
     if (unready.length > 0) {
       const times = unready.map((one) => readyAt(before, one, rules)).filter((time) => time !== undefined);
       const answer = {
@@ -47,38 +48,57 @@ export const KEY_COMMANDS: Record<string, (body: unknown, admin: Administration)
     const olds = asked.map((one) => activeKey(before, one)?.kid);
     admin.log.info({ source, alg, by }, 'keys rotated on command');
     // A repeat finds another active key and asks for nothing: one command is one rotation.
-    const changed = await changeKeyring(source, admin, (keyring) => ({
+    const changed = await changeKeyring(source, shared, (keyring) => ({
       keyring,
       asked: asked.filter((one) => olds.includes(activeKey(keyring, one)?.kid)),
     }));
-    const keyring = await publishKeyring(changed, admin);
+    const keyring = await publishKeyring(changed, shared);
     return { keys: factsOf(keyring, rules).filter((key) => asked.includes(key.alg)) };
   },
 
   async revoke(body, admin) {
     const { kid, reason, by } = checkRevokeKey.parse(body);
-    const source = await sourceOf(kid, admin);
-    if (source === undefined) throw new ServiceError('not_found', 'no source has a key with this kid');
-    const changed = await changeKeyring(source, admin, (keyring) => ({
+    const shared = await atLeaderTime(admin);
+    const source = await sourceOf(kid, shared);
+    const changed = await changeKeyring(source, shared, (keyring) => ({
       keyring: keyring.keys.some((key) => key.kid === kid)
-        ? revokeKey(keyring, kid, reason, admin.now())
+        ? revokeKey(keyring, kid, reason, shared.now())
         : keyring,
     }));
     admin.log.warn({ source, kid, reason, by }, 'key revoked');
-    const keyring = await publishKeyring(changed, admin);
+    const keyring = await publishKeyring(changed, shared);
     // This replica then knows it at once; the others within their next question.
     await admin.views.confirm().catch(() => undefined);
     return { keys: factsOf(keyring, admin.rules(source)) };
   },
 };
 
-/** A revocation is repeated where its answer was lost: a key that is revoked already still has its source. */
-async function sourceOf(kid: string, admin: Administration): Promise<string | undefined> {
+/** Any replica may be asked, also one whose clock is off: with it keys would go whose tokens are still good. */
+async function atLeaderTime(admin: Administration): Promise<Administration> {
+  const { time } = await admin.views.confirm().catch((cause: unknown) => {
+    throw unknown(cause);
+  });
+  const offset = time - admin.now();
+  return { ...admin, now: () => admin.now() + offset };
+}
+
+/**
+ * A revocation is repeated where its answer was lost: a key that is revoked already still has its source. Throws
+ * `not_found` where no keyring has it, `temporarily_unavailable` where one could not be looked into.
+ */
+async function sourceOf(kid: string, admin: Administration): Promise<string> {
   const known = await Promise.allSettled(admin.sources.map((source) => readKeyring(source, admin)));
   const keyrings = known.flatMap((result) => (result.status === 'fulfilled' ? [result.value.before] : []));
   const isOf = ({ keys, revoked }: Keyring) => [...keys, ...revoked].some((key) => key.kid === kid);
-  return keyrings.find(isOf)?.source;
+  const source = keyrings.find(isOf)?.source;
+  if (source !== undefined) return source;
+  const failed = known.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined;
+  if (failed) throw unknown(failed.reason);
+  throw new ServiceError('not_found', 'no source has a key with this kid');
 }
+
+const unknown = (cause: unknown) =>
+  new ServiceError('temporarily_unavailable', 'the keyrings cannot be read just now: ask again', { cause });
 
 const noSource = () => new ServiceError('not_found', 'the source is not in mayfly.yaml');
 
