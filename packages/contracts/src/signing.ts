@@ -6,6 +6,9 @@ import { SourceName } from './names.ts';
 export const Algorithm = Type.Union([Type.Literal('RS256'), Type.Literal('ES256')]);
 export type Algorithm = Static<typeof Algorithm>;
 
+/** Furthest that a service's clock may be from NATS's or Redis's while it signs or issues, ms. */
+export const MAX_CLOCK_OFFSET_MS = 5000;
+
 /** How long before `iat` an `nbf` may lie at most, seconds. */
 export const MAX_BACKDATED_SECONDS = 600;
 

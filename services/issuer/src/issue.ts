@@ -4,6 +4,7 @@ import { ServiceError } from '@mayfly/contracts/errors';
 import type { AdmittedBuild } from '@mayfly/contracts/events';
 import { issuerUrl } from '@mayfly/contracts/issuer-url';
 import { POLICY_DEFAULTS, type SourcePolicy } from '@mayfly/contracts/policy';
+import { MAX_CLOCK_OFFSET_MS } from '@mayfly/contracts/signing';
 import { statusReference } from '@mayfly/contracts/status-list';
 import { checkBudget, decide, type TokenRequest } from '@mayfly/profiles/decide';
 import { namesOf, type WatchedName } from '@mayfly/profiles/names';
@@ -44,9 +45,6 @@ export type Issued = {
 
 /** How far `nbf` lies before `iat` where the profile does not say: the skew that is allowed for, seconds. */
 const SKEW_SECONDS = 30;
-
-/** Furthest that our clock may be from Redis's, ms: beyond it nothing is issued. */
-const MAX_CLOCK_OFFSET_MS = 5000;
 
 /** A build that was found running, and the stream that it came by. */
 export type Running = { build: AdmittedBuild; stream: string };

@@ -1,4 +1,5 @@
 import { ServiceError } from '@mayfly/contracts/errors';
+import { MAX_CLOCK_OFFSET_MS } from '@mayfly/contracts/signing';
 import type { RedisLink } from '@mayfly/service-kit/redis';
 import type { IdTokenClaims } from './token.ts';
 
@@ -16,8 +17,8 @@ type Reply = [Error | null, unknown][] | null;
 
 /** Key that says since when this keyspace remembers (ms by Redis's clock), and in which Redis process. */
 const BEGAN_KEY = 'once:began';
-/** How much the clocks of `issuer` and Redis may differ, and how old the mark of freshness may be, ms. */
-const MARGIN_MS = 2000;
+/** How far a token's `iat` may be ahead of Redis's clock, ms: as far as the clock of `issuer`, and a second, for it is whole. */
+const MARGIN_MS = MAX_CLOCK_OFFSET_MS + 1000;
 /** How much longer than its token a used `jti` is remembered, seconds. */
 const REMEMBERED_SECONDS = 60;
 

@@ -1,4 +1,5 @@
 import { ServiceError } from '@mayfly/contracts/errors';
+import { MAX_CLOCK_OFFSET_MS } from '@mayfly/contracts/signing';
 import type { Keyring } from './keyring.ts';
 import type { KeyStore, StoreState } from './store.ts';
 
@@ -26,8 +27,6 @@ export type Viewing = {
 
 /** A view that was confirmed longer ago is not signed on. */
 export const MAX_VIEW_AGE_MS = 1000;
-/** Furthest that our clock may be from the leader's, ms: beyond it nobody can say when a token expires. */
-export const MAX_CLOCK_OFFSET_MS = 5000;
 
 type View = { keyring: Keyring; isReady: boolean; preparing: Promise<void> | undefined };
 /** The keyrings up to a revision. */
@@ -85,6 +84,7 @@ export function keyViews(viewing: Viewing): Views {
 function isFresh({ confirmedAt, offset }: State, { monotonic, wall }: Viewing): boolean {
   return (
     confirmedAt !== undefined &&
+    // Beyond it nobody can say when a token expires.
     Math.abs(offset) <= MAX_CLOCK_OFFSET_MS &&
     monotonic() - confirmedAt.monotonic < MAX_VIEW_AGE_MS &&
     wall() - confirmedAt.wall < MAX_VIEW_AGE_MS
