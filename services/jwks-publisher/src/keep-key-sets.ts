@@ -16,25 +16,32 @@ export function keepKeySets(
 ): { sets: KeySets; accept(keySet: PublishedKeySet): void } {
   const sets = keySets(Object.keys(policy.sources), Date.now);
   const cache = keySetCache(cacheDir);
+  /** The version of each source that the cache holds. */
+  const keptVersions = new Map<string, number>();
   for (const [source, { keys }] of Object.entries(policy.sources)) {
     const kept = cache.read(source);
     const ahead = keys?.publish_ahead ?? policy.keys?.publish_ahead ?? KEYS_DEFAULTS.publish_ahead;
-    if (kept) sets.acceptKept(kept.keySet, kept.confirmedAt + durationSeconds(ahead) * 1000);
+    if (!kept) continue;
+    keptVersions.set(source, kept.keySet.version);
+    sets.acceptKept(kept.keySet, kept.confirmedAt + durationSeconds(ahead) * 1000);
   }
-  const keep = (source: string, act: () => void) => {
+  /** Confirms what is kept where it is this one, and else writes it, until it could be written. */
+  const keep = (keySet: PublishedKeySet) => {
+    const { source, version } = keySet;
     try {
-      act();
+      if (keptVersions.get(source) === version) cache.confirm(source);
+      else cache.write(keySet);
+      keptVersions.set(source, version);
     } catch (error) {
+      keptVersions.delete(source);
       log.warn({ err: error, source }, 'key set not kept');
     }
   };
   const accept = (keySet: PublishedKeySet) => {
     const { source, version, keys } = keySet;
     const isNew = sets.accept(keySet);
-    if (isNew) {
-      keep(source, () => cache.write(keySet));
-      log.info({ source, version, kids: keys.map(({ kid }) => kid) }, 'key set served');
-    } else if (sets.get(source)?.version === version) keep(source, () => cache.confirm(source));
+    if (sets.get(source)?.version === version) keep(keySet);
+    if (isNew) log.info({ source, version, kids: keys.map(({ kid }) => kid) }, 'key set served');
   };
   return { sets, accept };
 }

@@ -27,11 +27,12 @@ type Entry = ServedKeySet & { until: number };
 
 /** How long a key set counts as confirmed: a key that is revoked meanwhile is believed no longer, ms. */
 const CONFIRMED_MS = 5000;
+const NEVER = { monotonic: -Infinity, wall: -Infinity };
 
 /** Takes the sources and the clock (ms since 1970); gives their key sets, none at first. */
 export function keySets(sources: readonly string[], now: () => number): KeySets {
   const served = new Map<string, Entry>();
-  const confirmed = new Map<string, number>();
+  const confirmed = new Map<string, { monotonic: number; wall: number }>();
   const get = (source: string) => {
     const entry = served.get(source);
     return entry && entry.until > now() ? entry : undefined;
@@ -45,13 +46,17 @@ export function keySets(sources: readonly string[], now: () => number): KeySets 
   return {
     get,
     missing: () => sources.filter((source) => !get(source)),
-    isConfirmed: (source) => performance.now() - (confirmed.get(source) ?? -Infinity) <= CONFIRMED_MS,
+    isConfirmed(source) {
+      const { monotonic, wall } = confirmed.get(source) ?? NEVER;
+      // The one clock stands still while a virtual machine is suspended; the other may be set.
+      return performance.now() - monotonic <= CONFIRMED_MS && now() - wall <= CONFIRMED_MS;
+    },
     accept(keySet) {
       const isNew = put(keySet, Infinity);
       const entry = served.get(keySet.source);
       if (entry?.version === keySet.version) {
         entry.until = Infinity;
-        confirmed.set(keySet.source, performance.now());
+        confirmed.set(keySet.source, { monotonic: performance.now(), wall: now() });
       }
       return isNew;
     },
