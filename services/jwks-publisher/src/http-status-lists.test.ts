@@ -12,12 +12,19 @@ function served(freshForMs: number) {
   const state: { isKnown: boolean; signed: number; read: number } = { isKnown: true, signed: 0, read: 0 };
   const http = createHttp(silent);
   const lists = {
-    ...{ source: 'acme', issuer: ISSUER, now: () => NOW },
+    ...{ source: 'acme', issuer: ISSUER },
     running: {
       async read() {
         state.read += 1;
         if (!state.isKnown) throw new ServiceError('temporarily_unavailable', 'not known');
-        return { bits: new Uint8Array(), streamCreatedMs: 7, firstSeq: 1, lastSeq: 9, freshForMs };
+        return {
+          bits: new Uint8Array(),
+          streamCreatedMs: 7,
+          firstSeq: 1,
+          lastSeq: 9,
+          now: NOW * 1000,
+          freshForMs,
+        };
       },
     },
     async sign() {

@@ -11,6 +11,8 @@ export type RunningBuilds = {
   streamCreatedMs: number;
   firstSeq: number;
   lastSeq: number;
+  /** When it was read, by Redis's clock, ms. */
+  now: number;
   /** How much longer the proof of freshness holds, ms. */
   freshForMs: number;
 };
@@ -34,7 +36,7 @@ export function runningBuildsReader({ redis, runId }: RedisLink): RunningBuildsR
         throw new ServiceError('temporarily_unavailable', 'the state of builds is not known just now');
       }
       return {
-        bits: bits ?? new Uint8Array(),
+        ...{ bits: bits ?? new Uint8Array(), now },
         streamCreatedMs: Date.parse(mark.stream),
         firstSeq: mark.firstSeq,
         lastSeq: Math.max(mark.startsFloor, mark.firstSeq),

@@ -37,7 +37,6 @@ export function servedIssuers(policy: Policy, { baseUrl, requestUrl }: Urls, par
     .catch(() => undefined);
   const builds = lifeReader(link);
   const readToken = tokenReader(REMEMBERED_TOKENS, metrics.tokens);
-  const now = () => Math.floor(Date.now() / 1000);
   const once = onceStore(link);
   const running = runningBuildsReader(link);
   const sign = statusListSigner(() => bus, metrics);
@@ -54,7 +53,7 @@ export function servedIssuers(policy: Policy, { baseUrl, requestUrl }: Urls, par
       keySet: () => sets.get(source)?.document,
       introspector: { ...judge, once },
       builds: { source, policy: sourcePolicy, builds },
-      lists: { source, issuer, running, sign, now },
+      lists: { source, issuer, running, sign },
       verifier: { judge, questions },
     };
   });

@@ -12,10 +12,11 @@ function listsOf(change: Partial<Awaited<ReturnType<StatusLists['running']['read
     streamCreatedMs: 7,
     firstSeq: 1,
     lastSeq: 9,
+    now: NOW * 1000 + 999,
     freshForMs: 1500,
   };
   const lists: StatusLists = {
-    ...{ source: 'acme', issuer: ISSUER, now: () => NOW },
+    ...{ source: 'acme', issuer: ISSUER },
     running: { read: async () => ({ ...builds, ...change }) },
     sign: async (_source, claims) => {
       signed.push(claims);
@@ -25,7 +26,7 @@ function listsOf(change: Partial<Awaited<ReturnType<StatusLists['running']['read
   return { lists, signed };
 }
 
-test('a list says valid of the builds that run, and lives for twice its ttl', async () => {
+test('a list says valid of the builds that run, and lives for twice its ttl by the clock of Redis', async () => {
   const { lists, signed } = listsOf();
   const published = await publishList(7, 0, lists);
   const [claims] = signed;
