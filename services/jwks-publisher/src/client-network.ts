@@ -5,9 +5,9 @@ import { isIPv6 } from 'node:net';
  * which is the least that anyone is given and of which he has every address.
  */
 export function clientNetwork(address: string): string {
-  const [ip = ''] = address.split('%');
+  const [ip = ''] = withoutPort(address).split('%');
   const [, mapped] = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip) ?? [];
-  if (mapped !== undefined || !isIPv6(ip)) return mapped ?? address;
+  if (mapped !== undefined || !isIPv6(ip)) return mapped ?? ip;
   const [before = '', after = ''] = ip.split('::');
   const first = groupsOf(before);
   const zeros = ip.includes('::') ? 8 - first.length - groupsOf(after).length : 0;
@@ -16,6 +16,12 @@ export function clientNetwork(address: string): string {
     .slice(0, 4)
     .map((group) => Number.parseInt(group, 16).toString(16))
     .join(':')}::/64`;
+}
+
+/** Some proxies write the port of a client behind its address: `203.0.113.7:50123`, `[2001:db8::1]:50123`. */
+function withoutPort(address: string): string {
+  const [, v4, v6] = /^(?:(\d+\.\d+\.\d+\.\d+)(?::\d+)?|\[([^\]]+)\](?::\d+)?)$/.exec(address) ?? [];
+  return v4 ?? v6 ?? address;
 }
 
 /** The groups of 16 bits in a part of an address; an IPv4 address at the end is two of them. */
