@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -75,7 +77,7 @@ test.for([
       PROFILES_DIR: dirname(file('mayfly.yaml', 'name: mayfly\n')),
       // Nobody is there: what is not named at start would wait for it.
       ...{ NATS_URL: 'nats://127.0.0.1:1', REDIS_URL: 'redis://127.0.0.1:1' },
-      ...{ NATS_USER: 'x', REDIS_USER: 'x', OPS_PORT: 'many', PORT: '0', BASE_URL: 'http://localhost' },
+      ...{ NATS_USER: 'x', REDIS_USER: 'x', OPS_PORT: 'many', PORT: '0', BASE_URL: 'http://localhost/' },
       ...{ NATS_PASSWORD_FILE: file('password', 'x'), REDIS_PASSWORD_FILE: file('password', 'x') },
       ...{ SOURCES_FILE: file('none.json', '{}'), RELYING_PARTIES_FILE: file('none.json', '{}') },
       ...{ REQUEST_TOKEN_KEY_FILE: file('key', 'short'), KEY_ENCRYPTION_KEY_FILE: file('key', 'short') },
@@ -93,6 +95,7 @@ test.for([
     expect(lines).toHaveLength(1);
     for (const fault of [...FAULTY[service], named]) expect(lines[0]).toContain(fault);
     expect(lines[0]).not.toContain('names no profile that is there');
+    if (service !== 'build-lifecycle') expect(lines[0]).toContain('BASE_URL must');
     if (service !== 'key-manager') {
       expect(lines[0]).toContain('TLS_CERT_FILE and TLS_KEY_FILE go together; TLS_CERT_FILE cannot be read');
     }
@@ -144,6 +147,22 @@ describe('a service', () => {
     for (const id of ids) await eventually(() => ci.askGrant(id).catch(() => undefined), `grant of ${id}`);
   });
 
+  test('that is told to stop says so while it finishes what is in hand', async () => {
+    await using system = await testSystem({ replicas: 1 });
+    const { port } = new URL(system.urlOf('jwks-publisher'));
+    const slow = connect(Number(port), '127.0.0.1');
+    slow.on('error', () => undefined);
+    slow.write('POST /acme/introspect HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\ntoken');
+    const readiness = () => fetch(`${system.opsUrlOf('jwks-publisher')}/readyz`).then(({ status }) => status);
+    expect(await readiness()).toBe(200);
+
+    const stopped = system.stop('jwks-publisher');
+
+    await eventually(async () => (await readiness()) === 503, 'word that it stops');
+    slow.destroy();
+    expect(await stopped).toBe(0);
+  });
+
   test('logs no token, no request token and no secret', async () => {
     await using system = await testSystem({
       replicas: 1,
@@ -188,6 +207,12 @@ test('the public listeners speak https where they are given a certificate', asyn
     await expect(fetch(`${system.urlOf('jwks-publisher')}/acme/jwks`)).rejects.toThrow();
     const https = system.urlOf('jwks-publisher').replace('http:', 'https:');
     expect(await statusOverTls(`${https}/acme/jwks`, certificate)).toBe(200);
+    // Who connects and says nothing is not waited for, as little as without TLS.
+    const silent = connect(Number(new URL(https).port), '127.0.0.1');
+    silent.on('error', () => undefined).resume();
+    const began = performance.now();
+    await once(silent, 'close');
+    expect(performance.now() - began).toBeLessThan(10_000);
   } finally {
     dispose();
   }

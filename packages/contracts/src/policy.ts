@@ -5,7 +5,9 @@ import { SourceName } from './names.ts';
 import { Algorithm } from './signing.ts';
 
 const Duration = Type.String({ pattern: DURATION_PATTERN, description: 'Such as 90s, 5m, 26h or 30d.' });
-const HttpUrl = Type.String({ pattern: '^https?://[^/?#\\s]+(/[^?#\\s]*[^/?#\\s])?$' });
+/** An address that others are appended to: no slash at its end, no query and no fragment. */
+export const BASE_ADDRESS = '^https?://[^/?#\\s]+(/[^?#\\s]*[^/?#\\s])?$';
+const HttpUrl = Type.String({ pattern: BASE_ADDRESS });
 
 const Audience = Type.String({
   pattern: '^[^*\\s\\u0000-\\u001f\\u007f]{0,254}([^*\\s\\u0000-\\u001f\\u007f]|\\*)$',

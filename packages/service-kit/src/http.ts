@@ -28,6 +28,8 @@ export const RETRY_AFTER_SECONDS = 1;
 
 /** How long a client may take to send its headers, and how often that is looked at, ms. */
 const SLOW_CLIENTS = { headersTimeout: 3000, connectionsCheckingInterval: 1000 };
+/** How long a client may take for the handshake of TLS, ms: before it all other times do not count. */
+const HANDSHAKE_MS = 3000;
 
 /**
  * Takes a logger and what the listener is; gives an HTTP server that answers errors in the shape of RFC 6749 §5.2.
@@ -36,7 +38,7 @@ export function createHttp(
   log: Logger,
   { tls = {}, trustedProxies, readTarget }: Listener = {},
 ): FastifyInstance {
-  const https = tls.cert ? { https: { ...tls, ...SLOW_CLIENTS } } : {};
+  const https = tls.cert ? { https: { ...tls, ...SLOW_CLIENTS, handshakeTimeout: HANDSHAKE_MS } } : {};
   const http = fastify({
     ...https,
     trustProxy: trustedProxies ?? false,
@@ -61,7 +63,9 @@ export function createHttp(
 
 /** Answers what is no HTTP request, before there is a route that could. */
 function refuseMalformed(error: Error & { code?: string }, socket: Socket): void {
-  if (!socket.writable || socket.bytesWritten > 0) return void socket.destroy();
+  // Whoever is not through the handshake of TLS can be told nothing.
+  const isOfHttp = /^(HPE_|ERR_HTTP_)/.test(error.code ?? '');
+  if (!isOfHttp || !socket.writable || socket.bytesWritten > 0) return void socket.destroy();
   const body = JSON.stringify({ error: 'invalid_request', error_description: 'the request is malformed' });
   const status = STATUS_LINES[error.code ?? ''] ?? '400 Bad Request';
   const head = `HTTP/1.1 ${status}\r\ncontent-type: application/json; charset=utf-8\r\ncache-control: no-store`;

@@ -33,7 +33,8 @@ export async function run<C extends Settings>(
   try {
     let isStarted = false;
     const ops = await openOps(config, resources);
-    ops.readyWhen('started', () => isStarted);
+    // Who is about to go is asked nothing new.
+    ops.readyWhen('started', () => isStarted && !stopping.signal.aborted);
     const stop = new Promise<void>((resolve) => stopping.signal.addEventListener('abort', () => resolve()));
     // Whatever main still waits for when it is told to stop, it stops waiting.
     await Promise.race([main(config, { log, resources, ops, stopping: stopping.signal }), stop]);

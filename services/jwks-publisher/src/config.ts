@@ -1,3 +1,4 @@
+import { BASE_ADDRESS } from '@mayfly/contracts/policy';
 import { COMMON_SETTINGS, HTTP_SETTINGS, REDIS_SETTINGS, secretFile } from '@mayfly/service-kit/config';
 import Type, { type Static } from 'typebox';
 
@@ -7,11 +8,11 @@ export const Config = Type.Object({
   ...REDIS_SETTINGS,
   ...HTTP_SETTINGS,
   BASE_URL: Type.Optional(
-    Type.String({ pattern: '^https?://', description: 'Base URL of the issuers, if not in mayfly.yaml.' }),
+    Type.String({ pattern: BASE_ADDRESS, description: 'Base URL of the issuers, if not in mayfly.yaml.' }),
   ),
   REQUEST_URL: Type.Optional(
     Type.String({
-      pattern: '^https?://',
+      pattern: BASE_ADDRESS,
       description: 'URL at which runners reach issuer, if not in mayfly.yaml.',
     }),
   ),

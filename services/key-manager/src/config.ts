@@ -1,3 +1,4 @@
+import { BASE_ADDRESS } from '@mayfly/contracts/policy';
 import { COMMON_SETTINGS, secretFile } from '@mayfly/service-kit/config';
 import Type, { type Static } from 'typebox';
 
@@ -5,7 +6,7 @@ import Type, { type Static } from 'typebox';
 export const Config = Type.Object({
   ...COMMON_SETTINGS,
   BASE_URL: Type.Optional(
-    Type.String({ pattern: '^https?://', description: 'Base URL of the issuers, if not in mayfly.yaml.' }),
+    Type.String({ pattern: BASE_ADDRESS, description: 'Base URL of the issuers, if not in mayfly.yaml.' }),
   ),
   PROFILES_DIR: Type.Optional(
     Type.String({ description: 'Folder of profiles of your own, in place of `profiles` in mayfly.yaml.' }),
