@@ -45,7 +45,7 @@ export async function changeKeyring(
     if ((await shared.store.replace(source, await shared.seal.close(after), revision)) === undefined)
       continue;
     logChanges(before, after, shared.log);
-    if (!isCurrent) shared.log.info({ source }, 'keyring resealed');
+    if (!isCurrent) shared.log.info({ source, kek: shared.seal.kid }, 'keyring resealed');
     return after;
   }
 }

@@ -7,6 +7,8 @@ export type Seal = {
   close(keyring: Keyring): Promise<string>;
   /** Throws where the text was not sealed under one of these keys, for this source. */
   open(source: string, sealed: string, revision: number): Promise<Keyring>;
+  /** Names the key that seals, and gives nothing of it away. */
+  kid: string;
   /** Says whether the text is sealed under the first key, the one that seals. */
   isCurrent(sealed: string): boolean;
 };
@@ -21,6 +23,7 @@ export function keyringSeal(text: string): Seal {
   const sealing = readKeys(text);
   const [first] = sealing as [KeyEncryptionKey];
   return {
+    kid: first.kid,
     async close(keyring) {
       const header = { alg: 'dir', enc: 'A256GCM', kid: first.kid, typ: TYPE };
       return await new CompactEncrypt(Buffer.from(JSON.stringify(keyring)))

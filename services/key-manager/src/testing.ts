@@ -79,6 +79,7 @@ export function memoryStore(time: () => number): KeyStore & { revision(): number
 export const openSeal: Seal = {
   close: async (keyring) => JSON.stringify(keyring),
   open: async (_source, sealed) => JSON.parse(sealed) as Keyring,
+  kid: 'open',
   isCurrent: () => true,
 };
 
