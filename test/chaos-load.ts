@@ -27,9 +27,8 @@ type Options = { ci: Ci; ratePerSecond: number; random(): number; onFinish(entry
 /** How long a CI waits for a grant before it asks for it, ms; each time twice as long. */
 const ASK_AFTER_MS = 1000;
 const MOST_ASK_AFTER_MS = 8000;
+/** How often builds start and finish, those together that are due: a timer for each would be a good part of the load. */
 const TICK_MS = 10;
-/** How often it is looked for a grant that is late, ms: while nobody answers, thousands of builds wait. */
-const LATE_TICK_MS = 250;
 
 /** Tokens that were had longer ago have expired, and are forgotten: a driver with much to remember stops now and then. */
 const TOKEN_KEPT_MS = 330_000;
@@ -42,6 +41,7 @@ export function startLoad({ ci, ratePerSecond, random, onFinish }: Options): Loa
   const inHand = new Set<Promise<void>>();
   const began = performance.now();
   const keptOneIn = Math.max(1, Math.round(ratePerSecond / TOKENS_KEPT_A_SECOND));
+  const [runs, asks] = [ticking(), ticking()];
   let isStopped = false;
   let forgotten = 0;
   const forgetOldTokens = () => {
@@ -49,7 +49,7 @@ export function startLoad({ ci, ratePerSecond, random, onFinish }: Options): Loa
     for (let old = ledger[forgotten]; old && old.startedAt < before; old = ledger[++forgotten])
       old.token = undefined;
   };
-  const tick = setInterval(() => {
+  const startDue = () => {
     const due = Math.floor(((performance.now() - began) / 1000) * ratePerSecond);
     while (ledger.length < due) {
       const entry: LedgerEntry = {
@@ -61,37 +61,74 @@ export function startLoad({ ci, ratePerSecond, random, onFinish }: Options): Loa
         onFinish({ ...entry });
         if (!isKept) entry.token = undefined;
       };
-      const work = live(entry, ci, random, () => isStopped, finished).finally(() => inHand.delete(work));
+      const clock = { runs: runs.pause, asks: asks.pause, isStopped: () => isStopped };
+      const work = live(entry, ci, random, clock, finished).finally(() => inHand.delete(work));
       inHand.add(work);
     }
     forgetOldTokens();
+  };
+  const tick = setInterval(() => {
+    if (!isStopped) startDue();
+    runs.tick();
+    asks.tick();
   }, TICK_MS);
   return {
     ledger,
     async stop() {
-      clearInterval(tick);
       isStopped = true;
+      asks.endAll();
       await Promise.all(inHand);
+      clearInterval(tick);
     },
   };
 }
 
-async function live(
-  entry: LedgerEntry,
-  ci: Ci,
-  random: () => number,
-  isStopped: () => boolean,
-  onFinish: () => void,
-) {
+/** Pauses that end with the tick in which they are due (ms). */
+function ticking() {
+  const pauses = new Map<number, (() => void)[]>();
+  const tickAt = (ms: number) => Math.ceil(ms / TICK_MS);
+  let next = tickAt(performance.now());
+  return {
+    pause: (ms: number) =>
+      new Promise<undefined>((resolve) => {
+        const at = Math.max(next, tickAt(performance.now() + ms));
+        const there = pauses.get(at);
+        const end = () => resolve(undefined);
+        if (there) there.push(end);
+        else pauses.set(at, [end]);
+      }),
+    tick() {
+      for (const now = Math.floor(performance.now() / TICK_MS); next <= now; next++) {
+        for (const end of pauses.get(next) ?? []) end();
+        pauses.delete(next);
+      }
+    },
+    endAll() {
+      for (const end of [...pauses.values()].flat()) end();
+      pauses.clear();
+    },
+  };
+}
+
+type Clock = {
+  /** How long a build runs, and how long it is waited for its grant before it is asked for. */
+  runs(ms: number): Promise<undefined>;
+  asks(ms: number): Promise<undefined>;
+  isStopped(): boolean;
+};
+
+async function live(entry: LedgerEntry, ci: Ci, random: () => number, clock: Clock, onFinish: () => void) {
   const { source } = ci;
   const runsMs = random() * 2000;
   const start = startedEvent(source, { id: entry.id });
+  const granted = Promise.withResolvers<TokenGrant>();
+  const stopHearing = ci.onGrant(entry.id, granted.resolve);
   entry.startSeq = await publishUntilStored(ci, EVENT_NAMES.started(source), start);
   entry.startAckedAt = performance.now();
-  await getToken(entry, ci, isStopped);
-  await pause(runsMs);
+  await getToken(entry, ci, granted.promise, clock).finally(stopHearing);
+  await clock.runs(runsMs);
   // Every other build runs on past the end of the load: those must be able to have a token after it.
-  if (isStopped() && random() < 0.5) return;
+  if (clock.isStopped() && random() < 0.5) return;
   entry.finishSeq = await publishUntilStored(
     ci,
     EVENT_NAMES.finished(source),
@@ -112,20 +149,18 @@ async function publishUntilStored(ci: Ci, eventName: string, event: { id: string
   }
 }
 
-async function getToken(entry: LedgerEntry, ci: Ci, isStopped: () => boolean): Promise<void> {
-  const began = performance.now();
-  let asked = began;
-  let askAfterMs = ASK_AFTER_MS;
-  while (entry.token === undefined && !isStopped()) {
-    const heard = ci.take(entry.id);
+async function getToken(
+  entry: LedgerEntry,
+  ci: Ci,
+  granted: Promise<TokenGrant>,
+  { asks, isStopped }: Clock,
+): Promise<void> {
+  for (let askAfterMs = ASK_AFTER_MS; ; askAfterMs = Math.min(askAfterMs * 2, MOST_ASK_AFTER_MS)) {
+    const heard = await Promise.race([granted, asks(askAfterMs)]);
     if (heard) return keep(entry, heard);
-    if (performance.now() - asked > askAfterMs) {
-      asked = performance.now();
-      askAfterMs = Math.min(askAfterMs * 2, MOST_ASK_AFTER_MS);
-      const grant = await ci.askGrant(entry.id).catch(() => undefined);
-      if (grant) return keep(entry, grant);
-    }
-    await pause(performance.now() - began < ASK_AFTER_MS ? TICK_MS : LATE_TICK_MS);
+    if (isStopped()) return;
+    const answer = await Promise.race([granted, ci.askGrant(entry.id).catch(() => undefined)]);
+    if (answer) return keep(entry, answer);
   }
 }
 

@@ -24,8 +24,8 @@ const PROMPT_MS = 50;
  * about others anew. To containers the way of a question is longer: fewer there.
  */
 const isFull = process.env['MAYFLY_TEST_FULL'] !== undefined;
-const TIMED_A_SECOND = process.env['MAYFLY_TEST_ENGINE'] === 'containers' ? 25 : isFull ? 50 : 100;
-const OTHERS_A_SECOND = 100;
+const TIMED_A_SECOND = process.env['MAYFLY_TEST_ENGINE'] === 'containers' ? 25 : isFull ? 25 : 100;
+const OTHERS_A_SECOND = isFull ? 50 : 100;
 const UNTIMED_AFTER_MS = 150;
 
 /** Asks every replica about the tokens of builds that finished, at this rate, until all say that they are not active. */

@@ -17,8 +17,8 @@ const LEAST_BUILDS_IN_FAULT = RATE / 10;
 /** How long an end may take in steady state, ms. */
 const MOST_MS = 250;
 
-/** In a full run long enough is left after each fault for a steady state of two seconds. */
-const CALM_MS = isFull ? 8000 : 1000;
+/** In a full run long enough is left after each fault for what was started anew to be warm again, and steady for a while. */
+const CALM_MS = isFull ? 18_000 : 1000;
 /** How long the load is on before it is steady: processes that have just been started are slow. */
 const WARM_MS = 5000;
 const SINGLE = { where: 'one NATS and one Redis', open: singleEngine };

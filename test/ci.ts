@@ -21,6 +21,8 @@ export type Ci = AsyncDisposable & {
   grants: TokenGrant[];
   /** Gives the first grant of this build that was heard, at once; and forgets it where grants are not kept. */
   take(id: string): TokenGrant | undefined;
+  /** Hands over the first grant of this build as it comes, which is then not kept; gives what stops waiting for it. */
+  onGrant(id: string, hear: (grant: TokenGrant) => void): () => void;
   /** Waits until a grant of this build was heard. */
   heard(id: string): Promise<TokenGrant>;
 };
@@ -52,9 +54,12 @@ export async function connectCi(system: TestSystem, source = 'acme', isKept = tr
   const js = jetstream(nats);
   const grants: TokenGrant[] = [];
   const byBuild = new Map<string, TokenGrant>();
+  const hearing = new Map<string, (grant: TokenGrant) => void>();
   nats.subscribe(EVENT_NAMES.tokens(source, '*'), {
     callback: (_error, message) => {
       const grant = checkTokenGrant.parse(message.json());
+      const hear = hearing.get(grant.data.id);
+      if (hear) return hear(grant);
       if (isKept) grants.push(grant);
       if (!byBuild.has(grant.data.id)) byBuild.set(grant.data.id, grant);
     },
@@ -83,6 +88,10 @@ export async function connectCi(system: TestSystem, source = 'acme', isKept = tr
       const grant = byBuild.get(id);
       if (!isKept) byBuild.delete(id);
       return grant;
+    },
+    onGrant(id, hear) {
+      hearing.set(id, hear);
+      return () => void hearing.delete(id);
     },
     heard: (id) => eventually(() => grants.find((grant) => grant.data.id === id), `a grant of ${id}`),
     [Symbol.asyncDispose]: () => nats.close(),
