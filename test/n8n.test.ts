@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -123,6 +124,28 @@ test('an execution whose node never ran is over when n8n says so', async () => {
   await other.end('success');
 
   for (const id of ids) await eventually(async () => !(await running(id)), 'end');
+});
+
+test('of executions that are told apart by number none is thought over too early, however many are forgotten', () => {
+  const { identitiesOf } = createRequire(import.meta.url)('../packages/n8n/identities.cjs') as {
+    identitiesOf(knownAtMost: number): {
+      begun(id: string, workflow: string): void;
+      claim(id: string, execution: string): string[] | false;
+      ended(execution: string, workflow: string, marked: string | undefined): string[];
+    };
+  };
+  const identities = identitiesOf(3);
+  const over: string[] = [];
+  identities.begun('runs', 'w');
+  for (let index = 0; index < 10; index++) {
+    identities.begun(`short-${index}`, 'w');
+    identities.begun(`next-${index}`, 'w');
+    over.push(...identities.ended(`${index}`, 'w', `next-${index}`));
+  }
+  expect(over).toEqual([]);
+  expect(identities.claim('next-9', 'mine')).toEqual([]);
+  expect(identities.claim('next-9', 'another')).toBe(false);
+  expect(identities.ended('mine', 'w', 'short-9')).toEqual(['next-9']);
 });
 
 test('what n8n keeps of an execution holds no token, not even where the API sends it back', async () => {

@@ -5,7 +5,7 @@ const KNOWN_AT_MOST = 10_000;
  * says both. One whose node never ran had no token, and is told from others of its workflow by number only: once as many
  * of them are over as there are, all are.
  */
-function identitiesOf() {
+function identitiesOf(knownAtMost = KNOWN_AT_MOST) {
   /** Our ids that no node has asked for yet, and of which workflow they are. @type {Map<string, string>} */
   const unclaimed = new Map();
   /** @type {Map<string, string>} */
@@ -30,7 +30,10 @@ function identitiesOf() {
      */
     begun(id, workflow) {
       unclaimed.set(id, workflow);
-      forgetOldest(unclaimed);
+      const [, of] = forgetOldest(unclaimed, knownAtMost) ?? [];
+      // Whether that one is over is not known: taken for one that is, no other is thought over too early.
+      const ended = of === undefined ? undefined : endedUnclaimed.get(of);
+      if (of !== undefined && ended !== undefined) endedUnclaimed.set(of, Math.max(0, ended - 1));
     },
 
     /**
@@ -45,8 +48,8 @@ function identitiesOf() {
       if (owner !== undefined) return owner === execution ? [] : false;
       executionsById.set(id, execution);
       idsByExecution.set(execution, id);
-      forgetOldest(executionsById);
-      forgetOldest(idsByExecution);
+      forgetOldest(executionsById, knownAtMost);
+      forgetOldest(idsByExecution, knownAtMost);
       const workflow = unclaimed.get(id);
       unclaimed.delete(id);
       return workflow !== undefined && endedUnclaimed.has(workflow) ? settle(workflow) : [];
@@ -73,11 +76,15 @@ function identitiesOf() {
 }
 
 /**
- * What n8n never told the end of would stay for ever: Mayfly itself ends it at its deadline.
- * @param {Map<string, unknown>} map
+ * What n8n never told the end of would stay for ever: Mayfly itself ends it at its deadline. Gives what it forgot.
+ * @param {Map<string, string>} map
+ * @param {number} most
  */
-function forgetOldest(map) {
-  if (map.size > KNOWN_AT_MOST) for (const oldest of map.keys().take(1)) map.delete(oldest);
+function forgetOldest(map, most) {
+  if (map.size <= most) return undefined;
+  const [oldest] = map;
+  if (oldest) map.delete(oldest[0]);
+  return oldest;
 }
 
 module.exports = { identitiesOf };
