@@ -33,7 +33,8 @@ test('whoever reads the output slowly is given all of it, though the command has
   const slow = new Writable({
     write(chunk, _encoding, done) {
       shown += (chunk as Buffer).length;
-      setTimeout(done, 1700);
+      // Slower than what nothing may come for.
+      setTimeout(done, 400);
     },
   });
   const outputs = { stdout: slow, stderr: new PassThrough() };
@@ -41,7 +42,7 @@ test('whoever reads the output slowly is given all of it, though the command has
 
   const step = runStep({
     ...{ command, environment: process.env, isInputUsed: true, outputs, onSignal: () => {} },
-    guard: () => new PassThrough(),
+    ...{ guard: () => new PassThrough(), idleMs: 300 },
   });
 
   expect(await step).toBe(0);

@@ -17,6 +17,8 @@ export type Step = {
   outputs: { stdout: Writable; stderr: Writable };
   /** Takes what to do with a signal that reaches us; gives how to stop. */
   onSignal(handler: (signal: NodeJS.Signals) => void): void;
+  /** How long nothing may come of what the command left behind before its output is closed, ms; 5 s if left out. */
+  idleMs?: number;
 };
 
 /** What a command started may hold its output open after it: it is waited for no longer than nothing has come for so long. */
@@ -36,12 +38,12 @@ export async function runStep(step: Step): Promise<number> {
   const flowing = Promise.all(flows);
   flowing.catch(() => {});
   const code = await exitOf(child, file);
-  await drained(flowing, child, step.outputs);
+  await drained(flowing, child, step);
   return code;
 }
 
 /** Resolves when all output has passed; ends it where nothing more comes, and not because whoever reads ours is slow. */
-async function drained(flowing: Promise<unknown>, child: ChildProcess, outputs: Step['outputs']) {
+async function drained(flowing: Promise<unknown>, child: ChildProcess, { outputs, idleMs = IDLE_MS }: Step) {
   const pipes = [child.stdout, child.stderr] as (Socket | null)[];
   let passed = -1;
   let idleSince = performance.now();
@@ -51,7 +53,7 @@ async function drained(flowing: Promise<unknown>, child: ChildProcess, outputs: 
     const isBlocked = outputs.stdout.writableLength + outputs.stderr.writableLength > 0;
     if (read !== passed || isBlocked) idleSince = performance.now();
     passed = read;
-    if (performance.now() - idleSince < IDLE_MS) continue;
+    if (performance.now() - idleSince < idleMs) continue;
     for (const pipe of pipes) pipe?.destroy();
     return;
   }

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createVerifier, type Verifier, type VerifierOptions } from './index.ts';
-import { AUDIENCE, type FakeIssuer, fakeIssuer, ISSUER, LIST, statusListToken } from './testing.ts';
-import type { VerificationError } from './verification-error.ts';
+import { AUDIENCE, codeOf, type FakeIssuer, fakeIssuer, ISSUER, LIST, statusListToken } from './testing.ts';
 
 let issuer: FakeIssuer;
 const open: Verifier[] = [];
@@ -25,12 +24,6 @@ function verifierOf(options: Partial<VerifierOptions> = {}): Verifier {
   open.push(verifier);
   return verifier;
 }
-
-const codeOf = (verifying: Promise<unknown>) =>
-  verifying.then(
-    () => 'taken',
-    (error: VerificationError) => error.code,
-  );
 
 const tokenOf = (idx: number, ago = 0) =>
   issuer.sign({

@@ -1,8 +1,16 @@
 import { twinOf } from '@mayfly/contracts/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createVerifier, type Verifier, type VerifierOptions } from './index.ts';
-import { AUDIENCE, type FakeIssuer, fakeIssuer, ISSUER, LIST, makeKey, statusListToken } from './testing.ts';
-import type { VerificationError } from './verification-error.ts';
+import {
+  AUDIENCE,
+  codeOf,
+  type FakeIssuer,
+  fakeIssuer,
+  ISSUER,
+  LIST,
+  makeKey,
+  statusListToken,
+} from './testing.ts';
 
 let time: number;
 let issuer: FakeIssuer;
@@ -23,12 +31,6 @@ function verifierOf(options: Partial<VerifierOptions> = {}): Verifier {
   open.push(verifier);
   return verifier;
 }
-
-const codeOf = (verifying: Promise<unknown>) =>
-  verifying.then(
-    () => 'taken',
-    (error: VerificationError) => error.code,
-  );
 
 test('a good token of a running build is taken, and its claims given', async () => {
   const claims = await verifierOf().verify(await issuer.sign({ repository: 'octo/hello' }));

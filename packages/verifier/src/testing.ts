@@ -2,6 +2,7 @@ import { encodeStatusList, statusesOf } from '@mayfly/contracts/status-list';
 import { withLowS } from '@mayfly/contracts/testing';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
 import type { Fetch } from './get.ts';
+import type { VerificationError } from './verification-error.ts';
 
 export const ISSUER = 'https://id.example.com/acme';
 export const AUDIENCE = 'https://api.example.com';
@@ -77,3 +78,10 @@ export async function statusListToken(
     .setProtectedHeader({ alg: signing.alg, kid: signing.kid, typ: 'statuslist+jwt' })
     .sign(signing.privateKey);
 }
+
+/** Gives the code that a verification fails with, `taken` where it does not. */
+export const codeOf = (verifying: Promise<unknown>) =>
+  verifying.then(
+    () => 'taken',
+    (error: VerificationError) => error.code,
+  );

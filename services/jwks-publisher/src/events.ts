@@ -1,8 +1,8 @@
 import { BUCKETS, EVENT_NAMES } from '@mayfly/contracts/bus';
 import { checkPublishedKeySet, type PublishedKeySet } from '@mayfly/contracts/keys';
 import type { Bus } from '@mayfly/service-kit/bus';
-import type { NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
+import { lastByLeader } from './leader-read.ts';
 
 const REFRESH_MS = 1000;
 
@@ -35,8 +35,9 @@ export function followKeySets(
     });
   }
   const read = async (source: string) => {
-    const body = await readKeySet(nats, source);
-    if (body) take(source, body);
+    const subject = `$KV.${BUCKETS.keySets}.${source}`;
+    const stored = await lastByLeader(nats, EVENT_NAMES.readKeySet, subject, 900);
+    if (stored) take(source, stored.data);
   };
   const refresh = () => {
     if (!isConnected()) return;
@@ -46,14 +47,3 @@ export function followKeySets(
   const timer = setInterval(refresh, REFRESH_MS);
   resources.defer(() => clearInterval(timer));
 }
-
-/** Gives the key set that a source has now, by the leader of the bucket; undefined where it has none yet. */
-async function readKeySet(nats: NatsConnection, source: string): Promise<Uint8Array | undefined> {
-  const query = JSON.stringify({ last_by_subj: `$KV.${BUCKETS.keySets}.${source}` });
-  const reply = await nats.request(EVENT_NAMES.readKeySet, query, { timeout: 900 });
-  const { message, error } = reply.json<LeaderAnswer>();
-  if (error && error.code !== 404) throw new Error(`the leader answers ${error.code}`);
-  return message?.data === undefined ? undefined : Buffer.from(message.data, 'base64');
-}
-
-type LeaderAnswer = { message?: { data?: string }; error?: { code: number } };

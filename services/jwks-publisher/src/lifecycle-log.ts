@@ -3,6 +3,7 @@ import { ServiceError } from '@mayfly/contracts/errors';
 import { checkBuildFinal } from '@mayfly/contracts/events';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { EndedBuild } from './feed-log.ts';
+import { lastByLeader } from './leader-read.ts';
 
 /** One stored `build.finished`, and what it says, undefined where it is not one of ours. */
 export type StoredEnd = { seq: number; storedAt: number; ended: EndedBuild | undefined };
@@ -36,19 +37,14 @@ export function lifecycleLog(nats: NatsConnection): LifecycleLog {
   };
 }
 
-/** Asks the leader of the stream, which alone is never behind. */
 async function getLast(nats: NatsConnection): Promise<StoredEnd | undefined> {
-  const reply = await request(nats, BY_LEADER, JSON.stringify({ last_by_subj: EVENT_NAMES.buildFinished }));
-  const { message, error } = reply.json<LeaderAnswer>();
-  if (message) return endFrom(message.seq, Date.parse(message.time), Buffer.from(message.data, 'base64'));
-  if (error?.code === 404) return undefined;
-  throw unreadable();
+  const last = await lastByLeader(nats, BY_LEADER, EVENT_NAMES.buildFinished, TIMEOUT_MS).catch(
+    (cause: unknown) => {
+      throw unreadable(cause);
+    },
+  );
+  return last && endFrom(last.seq, last.storedAt, last.data);
 }
-
-type LeaderAnswer = {
-  message?: { seq: number; time: string; data: string };
-  error?: { code: number };
-};
 
 /** Asks for many ends at once, which takes a server of 2.11 or later: one before that gives the first alone. */
 async function getSome(nats: NatsConnection, seq: number, most: number): Promise<StoredEnd[]> {
