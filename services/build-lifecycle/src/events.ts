@@ -1,7 +1,8 @@
 import { CONSUMERS, STREAMS } from '@mayfly/contracts/bus';
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { Policy } from '@mayfly/contracts/policy';
-import { type Bus, listen } from '@mayfly/service-kit/bus';
+import type { Bus } from '@mayfly/service-kit/bus';
+import { listen } from '@mayfly/service-kit/consume';
 import type { JsMsg } from '@nats-io/jetstream';
 import type { Logger } from 'pino';
 import type { Counter } from 'prom-client';

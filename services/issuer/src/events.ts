@@ -1,7 +1,8 @@
 import { CONSUMERS, EVENT_NAMES, STREAMS } from '@mayfly/contracts/bus';
 import { ServiceError } from '@mayfly/contracts/errors';
 import { checkBuildRunning, type TokenGrant } from '@mayfly/contracts/events';
-import { type Bus, finish, listen } from '@mayfly/service-kit/bus';
+import { type Bus, finish } from '@mayfly/service-kit/bus';
+import { listen } from '@mayfly/service-kit/consume';
 import type { JsMsg } from '@nats-io/jetstream';
 import type { Msg } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
