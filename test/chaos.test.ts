@@ -57,10 +57,7 @@ async function endures(engine: Engine): Promise<void> {
   const counted = faults.filter((fault) => buildsIn(fault, ledger) >= LEAST_BUILDS_IN_FAULT);
   expect(counted.length).toBeGreaterThanOrEqual(LEAST_FAULTS);
   expect(steady.length).toBeGreaterThan(0);
-  // Their network, and an engine that starts them again beside the load, are no part of it: there it is printed. How late a
-  // yes may come is held everywhere.
-  if (isContainers) return;
-  // A short run has a few hundred ends, of which one breath of the machine takes a tenth: there half of them are held to it,
-  // and the rest is printed.
-  expect(shareOf(steady, isFull ? 0.99 : 0.5)).toBeLessThan(MOST_MS);
+  // Of a short run, and of containers, how long ends take is printed and not held: what was started anew a second ago, on a
+  // machine that others use too, is as slow as that machine. How late a yes may come is held everywhere.
+  if (isFull && !isContainers) expect(shareOf(steady, 0.99)).toBeLessThan(MOST_MS);
 }
