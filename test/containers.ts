@@ -12,6 +12,7 @@ import { Network } from 'testcontainers';
 import { removeLeftovers } from './containers-leftovers.ts';
 import { type Part, partIn } from './containers-part.ts';
 import { type Layout, planOf } from './containers-plan.ts';
+import { disposedOnce } from './left-systems.ts';
 import type { EngineOptions, TestSystem } from './system.ts';
 
 // The reaper is one more image to have; `removeLeftovers` does for what a killed run leaves.
@@ -98,6 +99,6 @@ function systemOf(
     },
     bootstrap: () =>
       bootstrap(policy, { servers: [natsUrl], password: (user) => deployment.secret(`nats-${user}`) }),
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+    [Symbol.asyncDispose]: disposedOnce(() => stack.disposeAsync()),
   };
 }

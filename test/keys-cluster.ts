@@ -11,6 +11,7 @@ import { findServers } from '@mayfly/infra/servers';
 import { parsePolicy } from '@mayfly/service-kit/policy';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { eventually } from './ci.ts';
+import { disposedOnce } from './left-systems.ts';
 import { TEST_POLICY } from './system.ts';
 
 /** Three NATS servers in one cluster, with the accounts, streams and buckets of a deployment, three replicas of each. */
@@ -75,7 +76,7 @@ export async function natsCluster(): Promise<Cluster> {
       },
       pause: (name) => void process.kill(childOf(name).pid, 'SIGSTOP'),
       resume: (name) => void process.kill(childOf(name).pid, 'SIGCONT'),
-      [Symbol.asyncDispose]: dispose,
+      [Symbol.asyncDispose]: disposedOnce(dispose),
     };
   } catch (error) {
     await dispose();

@@ -6,6 +6,7 @@ import { processes } from '@mayfly/infra/processes';
 import { findServers } from '@mayfly/infra/servers';
 import { bootstrapSystem, prepareSystem } from '@mayfly/infra/system';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { disposedOnce } from './left-systems.ts';
 import { TEST_POLICY } from './system.ts';
 
 /** NATS and some key managers, and nothing else: what a test of keys needs. */
@@ -82,7 +83,7 @@ export async function keysSystem(wanted: Wanted = {}): Promise<KeysSystem> {
         clients.push(client);
         return client;
       },
-      [Symbol.asyncDispose]: dispose,
+      [Symbol.asyncDispose]: disposedOnce(dispose),
     };
   } catch (error) {
     await dispose();

@@ -1,13 +1,17 @@
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Build } from '@mayfly/contracts/build';
-import { NAMES_BUCKET } from '@mayfly/contracts/bus';
+import { EVENT_NAMES, NAMES_BUCKET } from '@mayfly/contracts/bus';
+import { jetstream } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Ci, connectCi, eventually } from './ci.ts';
+import { basic } from './introspect-callers.ts';
 import { commandAs, openStreams } from './operator.ts';
 import { requestToken } from './relying-party.ts';
 import { type TestSystem, testSystem } from './system.ts';
@@ -148,6 +152,45 @@ test('while it cannot be read whose names are, builds with new names wait, and o
   await system.bootstrap();
   expect((await ci.heard('waits')).data.id_token_errors).toBeUndefined();
 });
+
+test('of builds that are announced together one that has to wait keeps none from its tokens, and none gets them with each try', async () => {
+  await run('beside', of('octo/known', '1'));
+  await using streams = await openStreams(system);
+  await streams.main.streams.delete(`KV_${NAMES_BUCKET}`);
+  const grantsOf = (id: string) => ci.grants.filter(({ data }) => data.id === id).length;
+  await ci.start({ id: 'held', build: of('octo/held', '7') });
+  await eventually(() => isRunning('held'), 'a build that runs');
+
+  await using lifecycle = await natsAs('build-lifecycle');
+  const builds = ['held', 'beside'].map((id) => ({ id, attempt: 1, is_awaited: true }));
+  const event = { specversion: '1.0', id: randomUUID(), source: 'acme', time: new Date().toISOString() };
+  const body = { ...event, type: 'dev.mayfly.build.running', data: { builds } };
+  const { seq } = await jetstream(lifecycle).publish(EVENT_NAMES.buildRunning, JSON.stringify(body));
+
+  await eventually(() => grantsOf('beside') > 1, 'another grant of a build that is named beside');
+  await eventually(() => logged(new RegExp(`"seq":${seq},"tries":6,.*"event failed"`)), 'six tries');
+  // A replica does not know what another one has granted.
+  expect(grantsOf('beside')).toBeLessThanOrEqual(1 + ISSUERS.length);
+  expect(grantsOf('held')).toBe(0);
+  await system.bootstrap();
+  expect((await ci.heard('held')).data.id_token_errors).toBeUndefined();
+});
+
+async function isRunning(id: string): Promise<boolean> {
+  const headers = { authorization: basic(system) };
+  const response = await fetch(`${system.urlOf('jwks-publisher')}/acme/builds/${id}`, { headers });
+  return ((await response.json()) as { state?: string }).state === 'running';
+}
+
+async function natsAs(user: string) {
+  const nats = await connect({
+    servers: [system.natsUrl],
+    user,
+    pass: system.secret(`nats-${user}`),
+    inboxPrefix: `_INBOX.${user}`,
+  });
+  return Object.assign(nats, { [Symbol.asyncDispose]: () => nats.close() });
+}
 
 /** Runs the command as an operator does; gives what it prints. */
 async function mayfly(...args: string[]): Promise<string> {

@@ -8,6 +8,7 @@ import { fetchNats, findServers } from '@mayfly/infra/servers';
 import type { ServiceName } from '@mayfly/infra/service-environment';
 import { bootstrapSystem, type CiCredentials, type System, startSystem } from '@mayfly/infra/system';
 import { startContainers } from './containers.ts';
+import { disposedOnce } from './left-systems.ts';
 
 /** What a test asks for. */
 export type Wanted = {
@@ -169,7 +170,7 @@ function testSystemOf(
     resume: async (name) => void process.kill(childOf(name).pid, 'SIGCONT'),
     log: async (name) => readFileSync(join(dir, 'logs', `${name}.log`), 'utf8'),
     bootstrap: () => bootstrapSystem(system),
-    [Symbol.asyncDispose]: dispose,
+    [Symbol.asyncDispose]: disposedOnce(dispose),
   };
 }
 

@@ -64,6 +64,6 @@ export default defineConfig({
     hookTimeout: 60_000,
     pool: 'forks',
     maxWorkers: isContainers || isMeasuring !== '0' ? 1 : 2,
-    setupFiles: ['./ports.ts'],
+    setupFiles: ['./ports.ts', './after-file.ts'],
   },
 });

@@ -129,16 +129,28 @@ export const AdmittedBuild = Type.Object(
 );
 export type AdmittedBuild = Static<typeof AdmittedBuild>;
 
-/** `build.running`, on LIFECYCLE: a build is on record as running. What it is stands in the record, not here. */
+/** How many builds one announcement names at most: what an issuer takes in hand with one message. */
+export const MOST_BUILDS_AN_ANNOUNCEMENT = 16;
+
+const RunningBuild = Type.Object(
+  {
+    id: BuildId,
+    attempt: Type.Integer({ minimum: 1 }),
+    is_awaited: Type.Boolean({ description: 'Whether its CI waits for tokens that it declares.' }),
+  },
+  closed,
+);
+export type RunningBuild = Static<typeof RunningBuild>;
+
+/**
+ * `build.running`, on LIFECYCLE: builds of one source are on record as running, those that were recorded together. What they
+ * are stands in their records, not here.
+ */
 export const BuildRunning = Type.Object(
   {
     ...Envelope('dev.mayfly.build.running'),
     data: Type.Object(
-      {
-        id: BuildId,
-        attempt: Type.Integer({ minimum: 1 }),
-        is_awaited: Type.Boolean({ description: 'Whether its CI waits for tokens that it declares.' }),
-      },
+      { builds: Type.Array(RunningBuild, { minItems: 1, maxItems: MOST_BUILDS_AN_ANNOUNCEMENT }) },
       closed,
     ),
   },

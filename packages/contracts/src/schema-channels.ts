@@ -106,7 +106,7 @@ const AMONG_SERVICES: readonly Channel[] = [
   {
     name: 'buildIsRunning',
     address: EVENT_NAMES.buildRunning,
-    summary: 'A build is on record as running.',
+    summary: 'Builds of one source are on record as running.',
     ...{ from: ['build-lifecycle'], to: ['issuer'], payload: BuildRunning },
     ...{ stream: lifecycle, consumer: CONSUMERS.issuer },
   },

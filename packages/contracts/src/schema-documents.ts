@@ -28,7 +28,7 @@ const SCHEMAS: Readonly<Record<string, [description: string, schema: TSchema]>> 
   'grant-request': ['ci.<source>.grant: a CI asks again for the grant of a running build.', GrantRequest],
   'token-grant': ["tokens.<source>.<reply>: a build's tokens, and the way to more.", TokenGrant],
   'build-ended': ['ended.<source>: build-lifecycle says that a build is over though no CI did.', BuildEnded],
-  'build-is-running': ['build.running: a build is on record as running.', BuildRunning],
+  'build-is-running': ['build.running: builds are on record as running.', BuildRunning],
   'build-is-finished': ['build.finished: a build is on record as finished, for good.', BuildFinal],
   policy: ['mayfly.yaml, as JSON.', Policy],
 };

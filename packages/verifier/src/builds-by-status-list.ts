@@ -44,21 +44,22 @@ export function buildsByStatusList(context: BuildsContext, resources: Disposable
   const readLater = (uri: string, entry: Entry, ms: number) => {
     if (entries.get(uri) !== entry) return;
     clearTimeout(timers.get(uri));
-    const again = () => (performance.now() - entry.usedAt > UNUSED_MS ? forget(uri) : read(uri, entry));
+    const again = () =>
+      performance.now() - entry.usedAt > UNUSED_MS ? forget(uri) : read(uri, entry, false);
     timers.set(uri, setTimeout(again, ms).unref());
   };
-  const readPaced = async (uri: string, entry: Entry): Promise<boolean> => {
+  const readPaced = async (uri: string, entry: Entry, isNewest: boolean): Promise<boolean> => {
     const early = entry.triedAt + RETRY_MS - performance.now();
     if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
     if (entries.get(uri) !== entry) return false;
     entry.triedAt = performance.now();
-    const list = await readList(uri, context).catch(() => undefined);
+    const list = await readList(uri, context, isNewest).catch(() => undefined);
     if (list) entry.list = list;
     readLater(uri, entry, Math.max((list?.ttlMs ?? 0) - 1000, RETRY_MS));
     return list !== undefined;
   };
-  const read = (uri: string, entry: Entry): Promise<boolean> => {
-    entry.reading ??= readPaced(uri, entry).finally(() => {
+  const read = (uri: string, entry: Entry, isNewest: boolean): Promise<boolean> => {
+    entry.reading ??= readPaced(uri, entry, isNewest).finally(() => {
       entry.reading = undefined;
     });
     return entry.reading;
@@ -79,7 +80,8 @@ export function buildsByStatusList(context: BuildsContext, resources: Disposable
     if (state !== 'unknown') return state;
     const isFailing = !isGood(entry.list, now()) && !entry.reading;
     if (isFailing && performance.now() - entry.triedAt < RETRY_MS) return 'unknown';
-    const again = () => read(uri, entry);
+    // What is too old for this token is what a cache on the way would give again.
+    const again = () => read(uri, entry, isGood(entry.list, now()));
     return untilSure(entry, again, () => stateIn(entry.list, claims, now()));
   };
 }
@@ -119,8 +121,9 @@ function isListOf(issuer: string, uri: unknown): uri is string {
 async function readList(
   uri: string,
   { issuer, keys, get, now, leewaySeconds }: BuildsContext,
+  isNewest: boolean,
 ): Promise<ReadList> {
-  const token = await get(uri, 'application/statuslist+jwt');
+  const token = await get(uri, 'application/statuslist+jwt', isNewest);
   const { key, alg } = await keys.find(token.slice(0, token.indexOf('.')), 'statuslist+jwt');
   const { payload } = await compactVerify(token, key, { algorithms: [alg] });
   const { iss, sub, iat, exp, ttl, status_list } = readClaims(payload);

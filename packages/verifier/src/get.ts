@@ -1,17 +1,20 @@
 /** What asks over HTTP. */
 export type Fetch = typeof globalThis.fetch;
 
-/** Reads a public document: never follows a redirect, never waits for long, never reads much. */
-export type Get = (url: string, accept: string) => Promise<string>;
+/**
+ * Reads a public document: never follows a redirect, never waits for long, never reads much. `isNewest` asks caches on the
+ * way to ask the issuer (RFC 9111 §5.2.1.4); some do not listen.
+ */
+export type Get = (url: string, accept: string, isNewest?: boolean) => Promise<string>;
 
 const TIMEOUT_MS = 3000;
 const MAX_BYTES = 256 * 1024;
 
 /** Takes what asks over HTTP; gives the reader. It throws where the answer is not 200. */
 export function publicGetter(fetch: Fetch): Get {
-  return async (url, accept) => {
+  return async (url, accept, isNewest = false) => {
     const response = await fetch(url, {
-      headers: { accept },
+      headers: { accept, ...(isNewest ? { 'cache-control': 'no-cache' } : {}) },
       redirect: 'manual',
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });

@@ -69,7 +69,7 @@ await run(
       labelNames: ['outcome'],
       registers: [ops.metrics],
     });
-    const announce = announcer(bus.js);
+    const announce = announcer(bus.js, now);
     const canHear = () => bus.isConnected() && runId() !== undefined && freshness.isFresh();
     const { listenedMs } = listening(canHear, () => performance.now(), resources);
     const { isPrepared, isFresh } = freshness;

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { BuildWriter, Replaced } from '@mayfly/build-store/writer';
 import { ServiceError } from '@mayfly/contracts/errors';
-import type { AdmittedBuild, BuildEnded, BuildFinal, BuildRunning } from '@mayfly/contracts/events';
+import type { AdmittedBuild, BuildEnded, BuildFinal, RunningBuild } from '@mayfly/contracts/events';
 import type { Admitted } from './admit.ts';
 
 /** Tells the other services, and the stream of events itself, what became of a build. */
 export type Announcer = {
-  running(event: BuildRunning): Promise<void>;
+  running(source: string, build: RunningBuild): Promise<void>;
   finished(source: string, event: BuildFinal): Promise<void>;
   ended(event: BuildEnded): Promise<void>;
 };
@@ -61,14 +61,9 @@ async function recordStart(build: AdmittedBuild, recorder: Recorder): Promise<Ou
     );
   }
   if (outcome === 'running' || outcome === 'repeated') {
-    await announce.running({
-      ...envelope('dev.mayfly.build.running', build.source, now()),
-      data: {
-        id: build.build.id,
-        attempt: build.attempt,
-        is_awaited: Boolean(build.id_tokens && build.reply),
-      },
-    });
+    const { source, attempt, id_tokens, reply } = build;
+    const is_awaited = Boolean(id_tokens && reply);
+    await announce.running(source, { id: build.build.id, attempt, is_awaited });
   }
   return outcome;
 }
@@ -109,6 +104,7 @@ export function endOf(
   return { ...envelope('dev.mayfly.build.ended', source, now), data: { id, attempt, reason } };
 }
 
-function envelope<T extends string>(type: T, source: string, now: number) {
+/** Gives what every event of ours says of itself. */
+export function envelope<T extends string>(type: T, source: string, now: number) {
   return { specversion: '1.0', id: randomUUID(), source, type, time: new Date(now).toISOString() } as const;
 }

@@ -1,8 +1,10 @@
+import { recent } from '@mayfly/build-store/recent';
 import { CONSUMERS, EVENT_NAMES, STREAMS } from '@mayfly/contracts/bus';
-import { ServiceError } from '@mayfly/contracts/errors';
-import { checkBuildRunning, type TokenGrant } from '@mayfly/contracts/events';
+import { isRedelivered, ServiceError } from '@mayfly/contracts/errors';
+import { checkBuildRunning, type RunningBuild, type TokenGrant } from '@mayfly/contracts/events';
 import { type Bus, finish } from '@mayfly/service-kit/bus';
 import { listen } from '@mayfly/service-kit/consume';
+import { inTurn } from '@mayfly/service-kit/turn';
 import type { JsMsg } from '@nats-io/jetstream';
 import type { Msg } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
@@ -12,28 +14,54 @@ import type { IssueLog } from './log.ts';
 
 type Edge = { bus: Bus; granter: Granter; issueLog: IssueLog };
 
-const IN_HAND = 256;
+/** How many announcements are in hand at once, of up to 16 builds each: they have to be done before they are delivered again. */
+const IN_HAND = 32;
+/** Of how many announcements that failed in part it is known who was granted. */
+const REMEMBERED = 1000;
 
-/** Consumes LIFECYCLE: for each build that runs and declares tokens, publishes its grant where its CI hears it. */
+/**
+ * Consumes LIFECYCLE: for each build that runs and declares tokens, publishes its grant where its CI hears it. Builds that
+ * are announced together wait for no other: where one has to be tried again, it alone is.
+ */
 export async function listenToLifecycle(
   { bus, granter, issueLog }: Edge,
   resources: AsyncDisposableStack,
   log: Logger,
 ) {
+  const grant = async (source: string, { id, attempt }: RunningBuild) => {
+    // A build that finished meanwhile gets nothing.
+    const running = await findRunning({ source, id, attempt }, granter);
+    const reply = running?.build.reply;
+    if (!running || !reply) return;
+    const granted = await grantTokens(running, granter, true);
+    const body = JSON.stringify(granted.grant);
+    issueLog.granted(granted, 'event');
+    await inTurn(() => bus.nats.publish(EVENT_NAMES.tokens(source, reply), body));
+  };
+  const doneOf = recent<Set<string>>(REMEMBERED);
   const handle = async (message: JsMsg) => {
     const { source, data } = checkBuildRunning.parse(parse(message.data));
     if (message.subject !== EVENT_NAMES.buildRunning) {
       throw new ServiceError('access_denied', 'the subject of the event and what is in it do not agree');
     }
-    if (!data.is_awaited) return undefined;
-    // A build that finished meanwhile gets nothing.
-    const running = await findRunning({ source, id: data.id, attempt: data.attempt }, granter);
-    const reply = running?.build.reply;
-    if (!running || !reply) return undefined;
-    const granted = await grantTokens(running, granter, true);
-    const body = JSON.stringify(granted.grant);
-    issueLog.granted(granted, 'event');
-    return () => bus.nats.publish(EVENT_NAMES.tokens(source, reply), body);
+    const done = doneOf.get(String(message.seq)) ?? new Set();
+    const grantOnce = async (build: RunningBuild) => {
+      const life = `${build.id} ${build.attempt}`;
+      if (!build.is_awaited || done.has(life)) return undefined;
+      try {
+        await grant(source, build);
+      } catch (error) {
+        if (isRedelivered(error)) return error;
+        log.error({ err: error, source, buildId: build.id, attempt: build.attempt }, 'build not granted');
+      }
+      done.add(life);
+      return undefined;
+    };
+    const failures = await Promise.all(data.builds.map(grantOnce));
+    const failure = failures.find((error) => error !== undefined);
+    if (failure === undefined) return undefined;
+    doneOf.set(String(message.seq), done);
+    throw failure;
   };
   const reject = async (message: JsMsg, error: unknown) => {
     log.error({ err: error, seq: message.seq }, 'announcement refused');

@@ -15,7 +15,8 @@ type FromWorker = { id: number; signatures: (string | null)[] };
 
 /**
  * Signs on worker threads, in batches where there is enough to sign; what comes alone goes at once. A few signatures that
- * are quick are made on the calling thread: the way to another one and back takes longer.
+ * are quick, and a couple of any kind while the threads are idle, are made on the calling thread: the way to another one and
+ * back takes as long.
  */
 export type SignPool = {
   /** Gives the signature of `input` as base64url. */
@@ -40,8 +41,9 @@ type Pool = {
 const BATCH = { RS256: 32, ES256: 64 };
 /** A worker finds its next batch waiting when it is done with one. */
 const MAX_IN_HAND = 2;
-/** Most that the calling thread signs at once, of what takes it some 15 µs each. */
+/** Most that the calling thread signs at once: of what takes it some 15 µs each, and of what takes it a quarter of a ms or more. */
 const FEW = 32;
+const COUPLE = 2;
 
 /** Starts `size` worker threads. */
 export function signPool(size = 2): SignPool {
@@ -109,9 +111,7 @@ function end(thread: Thread, pool: Pool, cause: unknown): void {
 function dispatch(pool: Pool): void {
   const { threads, waiting } = pool;
   pool.isPlanned = false;
-  if (waiting.length <= FEW && waiting.every(isQuick) && !threads.some(hasQuick)) {
-    for (const job of waiting.splice(0)) signHere(job, pool);
-  }
+  if (isSoonerHere(pool)) for (const job of waiting.splice(0)) signHere(job, pool);
   for (let depth = 0; depth < MAX_IN_HAND; depth++) {
     const open = threads.filter(({ inHand }) => inHand.size === depth);
     open.forEach((thread, index) => {
@@ -121,6 +121,14 @@ function dispatch(pool: Pool): void {
     });
   }
 }
+
+/** Says whether what waits is signed here. */
+function isSoonerHere({ threads, waiting }: Pool): boolean {
+  if (waiting.length <= COUPLE && threads.every(isIdle)) return true;
+  return waiting.length <= FEW && waiting.every(isQuick) && !threads.some(hasQuick);
+}
+
+const isIdle = ({ inHand }: Thread) => inHand.size === 0;
 
 const isQuick = ({ key }: Job) => key.alg === 'ES256';
 
