@@ -130,7 +130,7 @@ export const AdmittedBuild = Type.Object(
 export type AdmittedBuild = Static<typeof AdmittedBuild>;
 
 /** How many builds one announcement names at most: what an issuer takes in hand with one message. */
-export const MOST_BUILDS_AN_ANNOUNCEMENT = 16;
+export const MOST_BUILDS_AN_ANNOUNCEMENT = 8;
 
 const RunningBuild = Type.Object(
   {

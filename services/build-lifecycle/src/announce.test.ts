@@ -17,9 +17,9 @@ function stream(isFailing = (_source: string) => false) {
   return { told, announce: announcer({ publish }, () => NOW) };
 }
 
-test('builds that are found running in one turn are told together, each source by itself, sixteen at most', async () => {
+test('builds that are found running in one turn are told together, each source by itself, eight at most', async () => {
   const { told, announce } = stream();
-  const ids = Array.from({ length: 18 }, (_, index) => `b${index}`);
+  const ids = Array.from({ length: 10 }, (_, index) => `b${index}`);
 
   await Promise.all([
     ...ids.map((id) => announce.running('acme', running(id))),
@@ -28,8 +28,8 @@ test('builds that are found running in one turn are told together, each source b
   await announce.running('acme', running('later'));
 
   expect(told).toEqual([
-    ['acme', ids.slice(0, 16)],
-    ['acme', ids.slice(16)],
+    ['acme', ids.slice(0, 8)],
+    ['acme', ids.slice(8)],
     ['other', ['o']],
     ['acme', ['later']],
   ]);

@@ -14,8 +14,8 @@ import type { IssueLog } from './log.ts';
 
 type Edge = { bus: Bus; granter: Granter; issueLog: IssueLog };
 
-/** How many announcements are in hand at once, of up to 16 builds each: they have to be done before they are delivered again. */
-const IN_HAND = 32;
+/** How many announcements are in hand at once, of up to eight builds each: they have to be done before they are delivered again. */
+const IN_HAND = 64;
 /** Of how many announcements that failed in part it is known who was granted. */
 const REMEMBERED = 1000;
 
