@@ -34,7 +34,7 @@ test('a service or a CI whose secret NATS refuses for a while, twice and more, i
   };
   const settings = { NATS_URL: `nats://127.0.0.1:${port}`, NATS_USER: 'issuer', NATS_PASSWORD_FILE: 'right' };
   const bus = await openBus(settings, 'issuer', stack, createLogger('issuer', 'info', { write }));
-  expect(bus.isConnected()).toBe(true);
+  expect([bus.isConnected(), bus.changes()]).toEqual([true, 0]);
   const ci = await openClientBus({ servers: settings.NATS_URL, user: 'issuer', pass: 'right' });
   stack.defer(() => ci.close());
 
@@ -45,6 +45,8 @@ test('a service or a CI whose secret NATS refuses for a while, twice and more, i
   process.kill(server.pid, 'SIGHUP');
 
   await eventually(() => bus.isConnected(), 'connection');
+  // It was lost, and is there again.
+  expect(bus.changes()).toBeGreaterThanOrEqual(2);
   expect(await bus.nats.rtt()).toBeGreaterThanOrEqual(0);
   const answer = () => ci.request('nobody', '', 1000).catch(({ message }: Error) => message);
   await eventually(async () => /no responders/i.test(await answer()), 'connection of the CI');

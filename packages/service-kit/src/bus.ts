@@ -17,6 +17,8 @@ export type Bus = {
   js: JetStreamClient;
   /** Says whether the connection is up now. */
   isConnected(): boolean;
+  /** Gives how often it was lost or made anew: where it is the same as before, what was sent since is on its way, in order. */
+  changes(): number;
   /** Aborted when the connection is about to be closed. */
   closing: AbortSignal;
 };
@@ -36,6 +38,7 @@ export async function openBus(
   log: Logger,
 ): Promise<Bus> {
   let isUp = true;
+  let changes = 0;
   const closing = new AbortController();
   resources.defer(() => closing.abort());
   const options = {
@@ -62,9 +65,14 @@ export async function openBus(
   }
   watch(nats, log, (now) => {
     isUp = now;
+    changes += 1;
   }).catch((error: unknown) => log.error({ err: error }, 'nats status failed'));
   resources.defer(() => nats.close());
-  return { nats, js: jetstream(nats), isConnected: () => isUp && !nats.isClosed(), closing: closing.signal };
+  return {
+    ...{ nats, js: jetstream(nats), closing: closing.signal },
+    isConnected: () => isUp && !nats.isClosed(),
+    changes: () => changes,
+  };
 }
 
 async function watch(nats: NatsConnection, log: Logger, setUp: (isUp: boolean) => void): Promise<void> {

@@ -5,7 +5,10 @@ import type { Logger } from 'pino';
 import { type Bus, eventually } from './bus.ts';
 import { inTurn } from './turn.ts';
 
-/** Handles a message; may give what there is to say once it is done, right before its acknowledgement. */
+/**
+ * Handles a message; may give what there is to say once it is done, right before its acknowledgement, or to see: where that
+ * throws, it failed.
+ */
 type Handler = (message: JsMsg) => Promise<(() => void) | undefined>;
 type Listening = {
   stream: string;

@@ -8,6 +8,7 @@ import {
   checkBuildFinished,
   checkBuildStarted,
 } from '@mayfly/contracts/events';
+import { readJson } from '@mayfly/contracts/json';
 import { POLICY_DEFAULTS, type Policy } from '@mayfly/contracts/policy';
 import { MAX_EVENT_SKEW_MS } from '@mayfly/contracts/retention';
 import { fromCdEvent, isCdEvent } from './cdevents.ts';
@@ -29,7 +30,7 @@ export function admit(event: StoredEvent, policy: Policy): Admitted {
   if (event.data.byteLength > MAX_EVENT_BYTES) {
     throw new ServiceError('payload_too_large', 'the event is larger than 64 KiB');
   }
-  const body = parse(event.data);
+  const body = readJson(event.data, 'event');
   const [space, source = '', , verb] = event.eventName.split('.');
   if (space === 'ended') return admitEnd(body, event);
   const sourcePolicy = policy.sources[source];
@@ -88,14 +89,6 @@ function agree({ eventName, storedAt }: StoredEvent, expected: string, time: str
       'invalid_request',
       'the time of the event is over an hour from when it was stored',
     );
-  }
-}
-
-function parse(data: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(data));
-  } catch (cause) {
-    throw new ServiceError('invalid_request', 'the event is not JSON in UTF-8', { cause });
   }
 }
 

@@ -2,6 +2,7 @@ import type { BuildWriter } from '@mayfly/build-store/writer';
 import { EVENT_NAMES } from '@mayfly/contracts/bus';
 import { ServiceError } from '@mayfly/contracts/errors';
 import { checkHeartbeat, checkRevokeBuild } from '@mayfly/contracts/events';
+import { readCommand } from '@mayfly/contracts/json';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
 import type { Logger } from 'pino';
 import type { DeadLetters } from './dead-letters.ts';
@@ -93,14 +94,5 @@ async function respond(message: Msg, act: Answer, log: Logger): Promise<void> {
 }
 
 async function answered(message: Msg, act: Answer): Promise<object> {
-  let body: unknown;
-  try {
-    body =
-      message.data.length === 0
-        ? {}
-        : JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(message.data));
-  } catch (cause) {
-    throw new ServiceError('invalid_request', 'the request is not JSON in UTF-8', { cause });
-  }
-  return await act(body, message.subject);
+  return await act(readCommand(message.data), message.subject);
 }

@@ -18,9 +18,10 @@ import { run } from '@mayfly/service-kit/run';
 import { readSettings } from '@mayfly/service-kit/settings';
 import { readTls } from '@mayfly/service-kit/tls';
 import { jetstreamManager } from '@nats-io/jetstream';
+import { listenToLifecycle } from './announcements.ts';
 import { budget } from './budget.ts';
 import { Config } from './config.ts';
-import { answerGrants, listenToLifecycle } from './events.ts';
+import { answerGrants } from './grant-requests.ts';
 import { issuerRoutes } from './http.ts';
 import type { Issuer } from './issue.ts';
 import { leakReporter } from './leak.ts';
@@ -94,6 +95,6 @@ await run(
     await issuerRoutes(http, { granter, requestTokenKeys, authenticate, reportLeak, log: tokenLog });
     resources.defer(() => http.close());
     await http.listen({ host: config.HOST, port: config.PORT });
-    await listenToLifecycle(edge, resources, log);
+    await listenToLifecycle(edge, bus, resources, log);
   },
 );

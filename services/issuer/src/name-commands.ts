@@ -1,5 +1,6 @@
 import { EVENT_NAMES } from '@mayfly/contracts/bus';
 import { ServiceError } from '@mayfly/contracts/errors';
+import { readCommand } from '@mayfly/contracts/json';
 import { checkListNames, checkReleaseName, type NameRecord } from '@mayfly/contracts/seen-names-schema';
 import { finish } from '@mayfly/service-kit/bus';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
@@ -68,20 +69,12 @@ async function answerTo({ subject, data }: Msg, commands: Commands): Promise<obj
   try {
     const command = Object.hasOwn(NAME_COMMANDS, verb) ? NAME_COMMANDS[verb] : undefined;
     if (!command) throw new ServiceError('invalid_request', 'there is no such command');
-    return await command(bodyOf(data), commands);
+    return await command(readCommand(data), commands);
   } catch (error) {
     const isKnown = error instanceof ServiceError;
     commands.log[isKnown ? 'warn' : 'error']({ err: error, verb }, 'command refused');
     return isKnown
       ? { error: error.code, error_description: error.message }
       : { error: 'server_error', error_description: 'something went wrong on our side' };
-  }
-}
-
-function bodyOf(data: Uint8Array): unknown {
-  try {
-    return data.length === 0 ? {} : JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(data));
-  } catch (cause) {
-    throw new ServiceError('invalid_request', 'the request is not JSON in UTF-8', { cause });
   }
 }

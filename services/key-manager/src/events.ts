@@ -1,5 +1,6 @@
 import { EVENT_NAMES } from '@mayfly/contracts/bus';
 import { ServiceError } from '@mayfly/contracts/errors';
+import { readJson } from '@mayfly/contracts/json';
 import { checkSignIdTokens, checkSignStatusList, type IdTokenToSign } from '@mayfly/contracts/signing';
 import { finish } from '@mayfly/service-kit/bus';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
@@ -48,7 +49,7 @@ export function answerRequests(
 
 async function answerIdTokens(data: Uint8Array, answering: Answering) {
   try {
-    const { tokens } = checkSignIdTokens.parse(jsonOf(data));
+    const { tokens } = checkSignIdTokens.parse(readJson(data, 'request'));
     return { results: await Promise.all(tokens.map((token) => signOne(token, answering))) };
   } catch (error) {
     answering.log.warn({ err: error }, 'signing request refused');
@@ -70,7 +71,7 @@ async function signOne(token: IdTokenToSign, { signer, signatures, log }: Answer
 
 async function answerStatusList(data: Uint8Array, { signer, signatures, log }: Answering) {
   try {
-    const token = await signStatusList(checkSignStatusList.parse(jsonOf(data)), signer);
+    const token = await signStatusList(checkSignStatusList.parse(readJson(data, 'request')), signer);
     signatures.inc({ alg: 'ES256', result: 'signed' });
     return { token };
   } catch (error) {
@@ -85,18 +86,10 @@ async function answerCommand(eventName: string, data: Uint8Array, { admin, log }
   try {
     const command = Object.hasOwn(KEY_COMMANDS, verb) ? KEY_COMMANDS[verb] : undefined;
     if (!command) throw new ServiceError('invalid_request', 'there is no such command');
-    return await command(jsonOf(data), admin);
+    return await command(readJson(data, 'request'), admin);
   } catch (error) {
     log.warn({ err: error, verb }, 'command refused');
     return failure(error);
-  }
-}
-
-function jsonOf(data: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(data));
-  } catch (cause) {
-    throw new ServiceError('invalid_request', 'the request is not JSON', { cause });
   }
 }
 
