@@ -8,11 +8,10 @@ import { promisify } from 'node:util';
 import type { Build } from '@mayfly/contracts/build';
 import { EVENT_NAMES, NAMES_BUCKET } from '@mayfly/contracts/bus';
 import { jetstream } from '@nats-io/jetstream';
-import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Ci, connectCi, eventually } from './ci.ts';
 import { basic } from './introspect-callers.ts';
-import { commandAs, openStreams } from './operator.ts';
+import { commandAs, connectAs, openStreams } from './operator.ts';
 import { requestToken } from './relying-party.ts';
 import { type TestSystem, testSystem } from './system.ts';
 
@@ -161,7 +160,8 @@ test('of builds that are announced together one that has to wait keeps none from
   await ci.start({ id: 'held', build: of('octo/held', '7') });
   await eventually(() => isRunning('held'), 'a build that runs');
 
-  await using lifecycle = await natsAs('build-lifecycle');
+  await using stack = new AsyncDisposableStack();
+  const lifecycle = stack.adopt(await connectAs(system, 'build-lifecycle'), (nats) => nats.close());
   const builds = ['held', 'beside'].map((id) => ({ id, attempt: 1, is_awaited: true }));
   const event = { specversion: '1.0', id: randomUUID(), source: 'acme', time: new Date().toISOString() };
   const body = { ...event, type: 'dev.mayfly.build.running', data: { builds } };
@@ -180,16 +180,6 @@ async function isRunning(id: string): Promise<boolean> {
   const headers = { authorization: basic(system) };
   const response = await fetch(`${system.urlOf('jwks-publisher')}/acme/builds/${id}`, { headers });
   return ((await response.json()) as { state?: string }).state === 'running';
-}
-
-async function natsAs(user: string) {
-  const nats = await connect({
-    servers: [system.natsUrl],
-    user,
-    pass: system.secret(`nats-${user}`),
-    inboxPrefix: `_INBOX.${user}`,
-  });
-  return Object.assign(nats, { [Symbol.asyncDispose]: () => nats.close() });
 }
 
 /** Runs the command as an operator does; gives what it prints. */

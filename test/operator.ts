@@ -1,6 +1,6 @@
 import { BUCKETS, STREAMS } from '@mayfly/contracts/bus';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
-import { connect } from '@nats-io/transport-node';
+import { type ConnectionOptions, connect, type NatsConnection } from '@nats-io/transport-node';
 import type { TestSystem } from './system.ts';
 
 /** What a test looks at behind the services' backs: the streams and buckets themselves. */
@@ -24,16 +24,23 @@ type DeadLetterBody = {
   };
 };
 
+/** Connects to the NATS of a system as one of its own users. */
+export function connectAs(
+  system: TestSystem,
+  user: string,
+  options: ConnectionOptions = {},
+): Promise<NatsConnection> {
+  const pass = system.secret(`nats-${user}`);
+  return connect({
+    ...{ servers: system.urlsOf('nats'), user, pass, inboxPrefix: `_INBOX.${user}` },
+    ...options,
+  });
+}
+
 /** Opens the streams of a system under the identities that made them. */
 export async function openStreams(system: TestSystem): Promise<Streams> {
-  const open = (user: string) =>
-    connect({
-      servers: system.urlsOf('nats'),
-      user,
-      pass: system.secret(`nats-${user}`),
-      inboxPrefix: `_INBOX.${user}`,
-      ...{ maxReconnectAttempts: -1, reconnectTimeWait: 100, pingInterval: 1000, maxPingOut: 2 },
-    });
+  const lasting = { maxReconnectAttempts: -1, reconnectTimeWait: 100, pingInterval: 1000, maxPingOut: 2 };
+  const open = (user: string) => connectAs(system, user, lasting);
   const [nats, natsOfKeys] = await Promise.all([open('bootstrap'), open('bootstrap-keys')]);
   const [main, keys] = await Promise.all([
     jetstreamManager(nats, { checkAPI: false }),
@@ -73,13 +80,7 @@ export async function commandAs(
   command: string,
   body: object,
 ): Promise<Record<string, unknown>> {
-  const user = 'operator';
-  const nats = await connect({
-    servers: system.urlsOf('nats'),
-    user,
-    pass: system.secret(`nats-${user}`),
-    inboxPrefix: `_INBOX.${user}`,
-  });
+  const nats = await connectAs(system, 'operator');
   try {
     return (await nats.request(`admin.${command}`, JSON.stringify(body), { timeout: 5000 })).json();
   } finally {

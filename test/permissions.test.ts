@@ -11,7 +11,7 @@ import { connect, type NatsConnection, PermissionViolationError } from '@nats-io
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connectCi, eventually } from './ci.ts';
-import { openStreams } from './operator.ts';
+import { connectAs, openStreams } from './operator.ts';
 import { knownActive } from './relying-party.ts';
 import { type TestSystem, testSystem } from './system.ts';
 
@@ -82,7 +82,7 @@ test('an issuer that has the server deliver announcements elsewhere changes no b
   await ci.start({ id: 'deputy' });
   const token = (await ci.heard('deputy')).data.id_tokens['API_TOKEN'] as string;
   const before = await streams.lastSequences();
-  const nats = await connectAs('issuer');
+  const nats = await connectAs(system, 'issuer', { reconnect: false });
   const next = `$JS.API.CONSUMER.MSG.NEXT.${STREAMS.lifecycle}.${CONSUMERS.issuer}`;
   await system.pause('issuer');
 
@@ -116,7 +116,7 @@ test.for(SERVICES)(
   '%s may publish and hear exactly what is written for it, of every subject that is tried',
   async (user) => {
     const { publish = [], subscribe = [] } = PERMISSIONS[user] ?? {};
-    const nats = await connectAs(user);
+    const nats = await connectAs(system, user, { reconnect: false });
     const refused = collectViolations(nats);
 
     for (const subject of SUBJECTS) if (subject !== '>') nats.publish(subject, '');
@@ -220,16 +220,6 @@ test.for(['build-lifecycle', 'issuer', 'jwks-publisher'])(
     redis.disconnect();
   },
 );
-
-async function connectAs(user: string): Promise<NatsConnection> {
-  return await connect({
-    servers: [system.natsUrl],
-    user,
-    pass: system.secret(`nats-${user}`),
-    inboxPrefix: `_INBOX.${user}`,
-    reconnect: false,
-  });
-}
 
 function collectViolations(nats: NatsConnection): Set<string> {
   const refused = new Set<string>();

@@ -28,8 +28,7 @@ const REMEMBERED = 8192;
  * are announced together wait for no other: where one has to be tried again, it alone is.
  */
 export async function listenToLifecycle(
-  edge: Edge,
-  bus: Bus,
+  edge: Edge & { bus: Bus },
   resources: AsyncDisposableStack,
   log: Logger,
 ): Promise<void> {
@@ -38,7 +37,7 @@ export async function listenToLifecycle(
     log.error({ err: error, seq: message.seq }, 'announcement refused');
   };
   const consumer = { stream: STREAMS.lifecycle, consumer: CONSUMERS.issuer, maxMessages: IN_HAND };
-  await listen(bus, { ...consumer, handle, reject }, resources, log);
+  await listen(edge.bus, { ...consumer, handle, reject }, resources, log);
 }
 
 /**

@@ -95,6 +95,6 @@ await run(
     await issuerRoutes(http, { granter, requestTokenKeys, authenticate, reportLeak, log: tokenLog });
     resources.defer(() => http.close());
     await http.listen({ host: config.HOST, port: config.PORT });
-    await listenToLifecycle(edge, bus, resources, log);
+    await listenToLifecycle(edge, resources, log);
   },
 );

@@ -7,6 +7,8 @@ import { generateSigningKey, withSpares } from './generate.ts';
 import { signPool } from './sign-pool.ts';
 import { toP1363 } from './to-p1363.ts';
 
+/** So many RS256 signatures go to the threads. */
+const MORE_THAN_A_COUPLE = 3;
 const HEADERS = { RS256: 'eyJhbGciOiJSUzI1NiJ9', ES256: 'eyJhbGciOiJFUzI1NiJ9' };
 
 test('jose verifies what the threads sign, one by one and in batches, with both algorithms mixed', async () => {
@@ -51,7 +53,7 @@ declare module 'vitest' {
   }
 }
 
-test('RFC 7520 §4.1 has the signature that the threads make', noCookbook, async () => {
+test('RFC 7520 §4.1 has the signature that is made here, and by the threads', noCookbook, async () => {
   const { input, signing } = JSON.parse(readFileSync(cookbook, 'utf8')) as {
     input: { key: JsonWebKey & { kid: string } };
     signing: { 'sig-input': string; sig: string };
@@ -59,20 +61,38 @@ test('RFC 7520 §4.1 has the signature that the threads make', noCookbook, async
   const pool = signPool(1);
   const key = { kid: input.key.kid, alg: 'RS256' as const, jwk: input.key as never };
 
-  expect(await pool.sign(key, signing['sig-input'])).toBe(signing.sig);
+  const signAll = (count: number) =>
+    Promise.all(Array.from({ length: count }, () => pool.sign(key, signing['sig-input'])));
+  for (const count of [1, MORE_THAN_A_COUPLE])
+    expect(new Set(await signAll(count))).toEqual(new Set([signing.sig]));
   await pool.close();
 });
 
-test('what a signing thread that ends had in hand can be asked for again', async () => {
-  const pool = signPool(1);
+test('what waits for a signing thread that ends, and what it had in hand, can be asked for again', async () => {
+  const key = await generateSigningKey('RS256');
+  for (const isInHand of [false, true]) {
+    const pool = signPool(1);
+    const cut = Array.from({ length: MORE_THAN_A_COUPLE }, () => pool.sign(key, `${HEADERS.RS256}.e30`));
+    const settled = Promise.allSettled(cut);
+    if (isInHand) await Promise.resolve();
+    await pool.close();
+
+    const reason = isInHand ? 'a signing thread ended' : 'the signing threads are closed';
+    const refused = { status: 'rejected', reason: { code: 'temporarily_unavailable', message: reason } };
+    expect(await settled).toMatchObject(cut.map(() => refused));
+  }
+});
+
+test('a couple of signatures is made where there is no thread at all', async () => {
+  const pool = signPool(0);
   const key = await generateSigningKey('RS256');
   const input = `${HEADERS.RS256}.e30`;
 
-  const cut = pool.sign(key, input);
-  const closed = pool.close();
+  const signatures = await Promise.all([pool.sign(key, input), pool.sign(key, input)]);
+  await pool.close();
 
-  await expect(cut).rejects.toMatchObject({ code: 'temporarily_unavailable' });
-  await closed;
+  const publicKey = await importJWK(publicOf(key.jwk), 'RS256');
+  for (const signature of signatures) await compactVerify(`${input}.${signature}`, publicKey);
 });
 
 test('both integers of an ECDSA signature keep their place, whatever their lengths', () => {
