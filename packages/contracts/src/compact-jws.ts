@@ -8,7 +8,12 @@ const MAX_HEADER_CHARACTERS = 684;
  * base64url without padding, spaces or spare bits. `jose` reads more than this.
  */
 export function isCanonicalJws(token: string): boolean {
-  if (token.length > MAX_TOKEN_BYTES || !SHAPE.test(token)) return false;
+  return token.length <= MAX_TOKEN_BYTES && isCanonicalForm(token);
+}
+
+/** The same of what may be longer than a token: a status list. */
+export function isCanonicalForm(token: string): boolean {
+  if (!SHAPE.test(token)) return false;
   const parts = token.split('.');
   return (parts[0] as string).length <= MAX_HEADER_CHARACTERS && parts.every(hasNoSpareBits);
 }

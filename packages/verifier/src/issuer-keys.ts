@@ -1,4 +1,5 @@
-import { type CryptoKey, importJWK, type JWK } from 'jose';
+import type { JsonWebKey } from 'node:crypto';
+import { type VerifyingKey, verifyingKey } from '@mayfly/contracts/verifying-key';
 import type { Get } from './get.ts';
 import { refuse } from './verification-error.ts';
 
@@ -8,20 +9,18 @@ export const ALGORITHMS = ['RS256', 'ES256'] as const;
 /** A signature algorithm that tokens may have. */
 export type Algorithm = (typeof ALGORITHMS)[number];
 
-/** A key of the issuer and the one algorithm that it is for. */
-export type IssuerKey = { alg: Algorithm; key: CryptoKey };
-
 /** The keys of one issuer. */
 export type IssuerKeys = {
   /**
    * Takes the first part of a token, the `typ` that it must have and the algorithms that such a token may have; gives the
-   * key that it names. Throws `wrong_type`, `untrusted_key`, or `cannot_know` where the issuer's keys cannot be read.
+   * key that it names, at once where that is known already. Throws `wrong_type`, `untrusted_key`, or `cannot_know` where the issuer's keys cannot be read.
    */
-  find(header: string, typ: string, algorithms?: readonly Algorithm[]): Promise<IssuerKey>;
+  find(header: string, typ: string, algorithms?: readonly Algorithm[]): VerifyingKey | Promise<VerifyingKey>;
 };
 
 type Issuer = { issuer: string; get: Get; now(): number };
-type KeySet = ReadonlyMap<string, IssuerKey>;
+type PublishedKey = JsonWebKey & { kid: string; alg: Algorithm };
+type KeySet = ReadonlyMap<string, VerifyingKey>;
 
 /** How often the keys are read again, and how long a token with an unknown `kid` has to wait for the next reading, ms. */
 const REFRESH_MS = 60_000;
@@ -38,7 +37,7 @@ export function issuerKeys({ issuer, get, now }: Issuer, resources: DisposableSt
   let reading: Promise<void> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let failure: unknown;
-  const headers = new Map<string, { typ: string; key: IssuerKey }>();
+  const headers = new Map<string, { typ: string; key: VerifyingKey }>();
   resources.defer(() => clearInterval(timer));
 
   const read = async () => {
@@ -64,20 +63,23 @@ export function issuerKeys({ issuer, get, now }: Issuer, resources: DisposableSt
     });
   };
   const isBelieved = () => now() - readAt < MAX_STALE_MS;
-  const keyOf = async (kid: string): Promise<IssuerKey | undefined> => {
+  const keyOf = async (kid: string): Promise<VerifyingKey | undefined> => {
     if (!keys?.has(kid)) await refreshOnce();
     if (!keys || !isBelieved()) throw refuse('cannot_know', failure);
     return keys.get(kid);
   };
+  const findNew = async (header: string, typ: string, algorithms: readonly Algorithm[]) => {
+    const { alg, kid } = readHeader(header, typ);
+    const key = await keyOf(kid);
+    if (!key || key.alg !== alg || !algorithms.includes(key.alg)) throw refuse('untrusted_key');
+    if (headers.size < MAX_HEADERS) headers.set(header, { typ, key });
+    return key;
+  };
   return {
-    async find(header, typ, algorithms = ALGORITHMS) {
+    find(header, typ, algorithms = ALGORITHMS) {
       const known = headers.get(header);
       if (known?.typ === typ && isBelieved() && algorithms.includes(known.key.alg)) return known.key;
-      const { alg, kid } = readHeader(header, typ);
-      const key = await keyOf(kid);
-      if (!key || key.alg !== alg || !algorithms.includes(key.alg)) throw refuse('untrusted_key');
-      if (headers.size < MAX_HEADERS) headers.set(header, { typ, key });
-      return key;
+      return findNew(header, typ, algorithms);
     },
   };
 }
@@ -108,11 +110,13 @@ async function readKeys(issuer: string, get: Get): Promise<KeySet> {
   if (metadata.issuer !== issuer) throw new Error('the metadata is of another issuer');
   if (typeof metadata.jwks_uri !== 'string') throw new Error('the metadata names no key set');
   if (!isBelow(issuer, metadata.jwks_uri)) throw new Error('the key set is not at the address of the issuer');
-  const { keys } = JSON.parse(await get(metadata.jwks_uri, 'application/jwk-set+json')) as { keys: JWK[] };
-  const found = new Map<string, IssuerKey>();
+  const { keys } = JSON.parse(await get(metadata.jwks_uri, 'application/jwk-set+json')) as {
+    keys: PublishedKey[];
+  };
+  const found = new Map<string, VerifyingKey>();
   for (const jwk of keys.slice(0, 100)) {
-    const imported = await importPublic(jwk);
-    if (imported && !found.has(imported[0])) found.set(...imported);
+    const key = publicKey(jwk);
+    if (key && !found.has(jwk.kid)) found.set(jwk.kid, key);
   }
   if (found.size === 0) throw new Error('the issuer has no key that is taken');
   return found;
@@ -124,16 +128,12 @@ function isBelow(issuer: string, uri: string): boolean {
 }
 
 /** Takes a published key; gives it if it is one to verify with, undefined for every other. */
-async function importPublic(jwk: JWK): Promise<[string, IssuerKey] | undefined> {
-  const { kid, kty, use, n, e, crv, x, y } = jwk;
-  const alg = jwk.alg as Algorithm;
+function publicKey({ kid, alg, kty, use, n, e, crv, x, y }: PublishedKey): VerifyingKey | undefined {
   if (typeof kid !== 'string' || (use !== undefined && use !== 'sig') || !ALGORITHMS.includes(alg))
     return undefined;
-  const fits = alg === 'RS256' ? kty === 'RSA' : kty === 'EC' && crv === 'P-256';
-  if (!fits) return undefined;
+  const bare = alg === 'RS256' ? { kty, n, e } : { kty, crv, x, y };
   try {
-    const bare = alg === 'RS256' ? { kty: 'RSA', n, e } : { kty: 'EC', crv, x, y };
-    return [kid, { alg, key: (await importJWK(bare as JWK, alg)) as CryptoKey }];
+    return verifyingKey({ ...bare, kid, alg } as PublishedKey);
   } catch {
     return undefined;
   }

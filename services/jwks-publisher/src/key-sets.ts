@@ -1,6 +1,6 @@
 import type { PublishedKeySet } from '@mayfly/contracts/keys';
+import { type VerifyingKey, verifyingKey } from '@mayfly/contracts/verifying-key';
 import { keySetDocument, type PublicDocument } from './documents.ts';
-import { type VerifyingKey, verifyingKey } from './verifying-key.ts';
 
 /** A key set in memory: its document, and its keys by `kid`. */
 export type ServedKeySet = {

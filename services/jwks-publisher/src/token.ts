@@ -4,9 +4,9 @@ import { recent } from '@mayfly/build-store/recent';
 import { isCanonicalJws } from '@mayfly/contracts/compact-jws';
 import { ServiceError } from '@mayfly/contracts/errors';
 import { hasOnlySignature } from '@mayfly/contracts/low-s';
+import { isSignedWith } from '@mayfly/contracts/verifying-key';
 import type { ServedKeySet } from './key-sets.ts';
 import type { Metrics } from './metrics.ts';
-import { isSignedWith } from './verifying-key.ts';
 
 /** The claims of an ID token with a good signature of the issuer that was asked. */
 export type IdTokenClaims = {

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
-import type { PublicJwk } from '@mayfly/contracts/keys';
 import { CompactSign, exportJWK, generateKeyPair } from 'jose';
 import { expect, test } from 'vitest';
+import type { PublicJwk } from './keys.ts';
 import { isSignedWith, verifyingKey } from './verifying-key.ts';
 
 const ALGORITHMS = ['RS256', 'ES256'] as const;
@@ -49,10 +49,24 @@ test('a signature in DER, which is not what JWS has, is not taken', async () => 
   expect(isSignedWith(key, signed('der'))).toBe(false);
 });
 
+test('a signature of zeros, or of the order, is none', async () => {
+  const key = verifyingKey(
+    await publicJwk(generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey, 'ES256'),
+  );
+  const order = 'ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551';
+  const sides = ['0'.repeat(64), `${'0'.repeat(63)}1`, order];
+  for (const r of sides) {
+    for (const s of sides)
+      expect(isSignedWith(key, `aa.bb.${Buffer.from(r + s, 'hex').toString('base64url')}`)).toBe(false);
+  }
+});
+
 test('a key that is not of its algorithm, or too short, is none', async () => {
   const rsa = await publicJwk(generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey, 'RS256');
   expect(() => verifyingKey(rsa)).toThrow('the key k1 is too short');
   const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey;
   const named = await publicJwk(ec, 'RS256');
   expect(() => verifyingKey(named)).toThrow('the key k1 is not one for RS256');
+  const other = await publicJwk(generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey, 'ES256');
+  expect(() => verifyingKey(other)).toThrow('the key k1 is not one for ES256');
 });
