@@ -1,8 +1,11 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { PublishedKeySet } from '@mayfly/contracts/keys';
 
-/** A public document as it is sent: its media type, its bytes and their strong entity tag (RFC 9110 §8.8.3). */
-export type PublicDocument = { type: string; body: Buffer; etag: string };
+/**
+ * A public document as it is sent: its media type, its text and the strong entity tag of that (RFC 9110 §8.8.3). Text goes to
+ * the socket together with the headers; bytes would go beside them, which takes half as long again.
+ */
+export type PublicDocument = { type: string; body: string; etag: string };
 
 type Issuer = { issuer: string; tokenEndpoint: string };
 
@@ -35,10 +38,10 @@ export function keySetDocument({ keys }: Pick<PublishedKeySet, 'keys'>): PublicD
 
 /** Takes a media type and a JSON value; gives it as it is sent. */
 export function jsonDocument(type: string, value: object): PublicDocument {
-  return publicDocument(type, Buffer.from(JSON.stringify(value)));
+  return publicDocument(type, JSON.stringify(value));
 }
 
-/** Takes a media type and bytes; gives them as they are sent. */
-export function publicDocument(type: string, body: Buffer): PublicDocument {
-  return { type, body, etag: `"${createHash('sha256').update(body).digest('base64url')}"` };
+/** Takes a media type and text; gives it as it is sent. */
+export function publicDocument(type: string, body: string): PublicDocument {
+  return { type, body, etag: `"${hash('sha256', body, 'base64url')}"` };
 }

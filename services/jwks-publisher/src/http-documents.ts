@@ -52,8 +52,11 @@ export function sendDocument(
   reply.headers({ 'cache-control': cacheControl, etag });
   const asked = request.headers['if-none-match'];
   if (asked !== undefined && matches(asked, etag)) return reply.code(304).send();
-  return reply.header('content-type', type).send(body);
+  // Else Fastify would add a charset, which these media types do not have.
+  return reply.header('content-type', type).serializer(asItStands).send(body);
 }
+
+const asItStands = (body: string) => body;
 
 const METHODS: HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 

@@ -50,7 +50,7 @@ export async function publishList(
       aggregation_uri: aggregationUri(issuer),
     },
   });
-  const document = publicDocument(`application/${STATUS_LIST_TYPE}`, Buffer.from(token));
+  const document = publicDocument(`application/${STATUS_LIST_TYPE}`, token);
   return { document, signedAt: asked, freshUntil: asked + builds.freshForMs };
 }
 
