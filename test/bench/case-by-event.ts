@@ -59,7 +59,7 @@ async function capacity(alg: Algorithm, { plan, ours, floor, load }: Bench): Pro
   const mine = () => measure(job.login, ours.cpuSeconds);
   const floorCpu = () => floor.cpuSeconds() + ours.cpuSecondsOf('redis');
   const theirs = () => measure({ servers: [floor.natsUrl] }, floorCpu);
-  await warmUp(mine, theirs);
+  await warmUp(plan.warmUps, mine, theirs);
   const got = await alternate(
     plan.rounds,
     async () => ({ ...(await mine()), rawMicros: 1e6 / rawSignatures(alg) }),

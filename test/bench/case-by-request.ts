@@ -78,7 +78,7 @@ async function capacity(
   const mine = () => measure(ours.port('issuer'), requests, ours.cpuSeconds);
   const peerCpu = () => cpuSeconds([peer.pid]) + ours.cpuSecondsOf('redis');
   const theirs = () => measure(peer.port, [peer.tokenRequest(alg)], peerCpu);
-  await warmUp(mine, theirs);
+  await warmUp(plan.warmUps, mine, theirs);
   const got = await alternate(
     rounds,
     async () => ({ ...(await mine()), rawMicros: 1e6 / rawSignatures(alg) }),

@@ -5,7 +5,7 @@ import { compared, type Figure, type Section } from './figure.ts';
 import { type HttpLoad, httpLoad } from './http-load.ts';
 import type { Plan } from './plan.ts';
 import { startProgram } from './program.ts';
-import { alternate } from './rounds.ts';
+import { alternate, warmUp } from './rounds.ts';
 
 const CONNECTIONS = 64;
 const DOCUMENTS = { 'key set': '/acme/jwks', discovery: '/acme/.well-known/openid-configuration' };
@@ -25,7 +25,7 @@ export async function documents(plan: Plan): Promise<Section> {
 async function compare(
   what: string,
   path: string,
-  { rounds, seconds }: Plan,
+  { warmUps, rounds, seconds }: Plan,
   { system, port }: BenchSystem,
   load: HttpLoad,
 ): Promise<Figure> {
@@ -42,8 +42,7 @@ async function compare(
     });
   const mine = () => measure(port('jwks-publisher'), path);
   const theirs = () => measure(barePort, '/');
-  await mine();
-  await theirs();
+  await warmUp(warmUps, mine, theirs);
   const got = await alternate(rounds, mine, theirs);
   const pairs = got.map((one) => ({ ours: one.ours.perSecond, theirs: one.theirs.perSecond }));
   const figure = compared(`${what}: a second`, 'answers/s', 'bare Fastify route', pairs, { atLeast: 0.8 });

@@ -39,7 +39,7 @@ export async function introspection(plan: Plan): Promise<Section> {
 
 async function compare(
   alg: Algorithm,
-  { rounds, seconds }: Plan,
+  { warmUps, rounds, seconds }: Plan,
   ours: BenchSystem,
   peer: Peer,
   load: HttpLoad,
@@ -60,7 +60,7 @@ async function compare(
   const mine = () => measure(ours.port('jwks-publisher'), mineRequests, ours.cpuSeconds);
   const peerCpu = () => cpuSeconds([peer.pid]) + ours.cpuSecondsOf('redis');
   const theirs = () => measure(peer.port, theirRequests, peerCpu);
-  await warmUp(mine, theirs);
+  await warmUp(warmUps, mine, theirs);
   const got = await alternate(rounds, mine, theirs);
   const first = await firstQuestions(alg, ours, peer);
   const pairs = (pick: (round: { perSecond: number; cpuMicros: number }) => number) =>

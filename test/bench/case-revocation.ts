@@ -8,6 +8,7 @@ import { type Program, startProgram } from './program.ts';
 import type { LiveBuild, RevocationJob, RevocationResult } from './program-revocation.ts';
 
 const RATE = 500;
+const WARM_UPS = 4;
 const WAYS = [
   ['introspection', 'to `active:false`', 10],
   ['feed', 'to the feed', 10],
@@ -18,12 +19,13 @@ const WAYS = [
 export async function revocation(plan: Plan): Promise<Section> {
   await using ours = await benchSystem();
   await using load = startProgram('./program-revocation.ts');
-  const rounds: RevocationResult[] = [];
-  const warmUp = await revokeSome(ours, load, 'warm', Math.round(RATE * Math.min(1, plan.pacedSeconds)));
-  for (let round = 0; round < plan.pacedRounds; round++) {
-    rounds.push(await revokeSome(ours, load, `round-${round}`, Math.round(RATE * plan.pacedSeconds)));
+  const all: RevocationResult[] = [];
+  const warmUps = Math.min(plan.warmUps, WARM_UPS);
+  for (let round = 0; round < warmUps + plan.pacedRounds; round++) {
+    all.push(await revokeSome(ours, load, `round-${round}`, Math.round(RATE * plan.pacedSeconds)));
   }
-  const failed = [warmUp, ...rounds].reduce((sum, one) => sum + one.failed, 0);
+  const rounds = all.slice(warmUps);
+  const failed = all.reduce((sum, one) => sum + one.failed, 0);
   const questions = rounds.reduce((sum, one) => sum + one.questions, 0);
   const cpu = rounds.reduce((sum, one) => sum + one.cpuSeconds, 0) / (plan.pacedSeconds * rounds.length);
   const figures = WAYS.flatMap(([way, words, most]): Figure[] => {

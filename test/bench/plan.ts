@@ -3,6 +3,8 @@ import { parseArgs } from 'node:util';
 /** How long and how often everything is measured. */
 export type Plan = {
   mode: 'quick' | 'full' | 'smoke';
+  /** Most rounds of each side before anything is measured. */
+  warmUps: number;
   /** Rounds of ours and theirs in turn, and how long each takes, seconds. */
   rounds: number;
   seconds: number;
@@ -19,9 +21,16 @@ export type Plan = {
 };
 
 const MODES = {
-  quick: { rounds: 5, seconds: 1, pacedRounds: 3, pacedSeconds: 2, sizes: [1000, 10_000] },
-  full: { rounds: 5, seconds: 5, pacedRounds: 5, pacedSeconds: 8, sizes: [1000, 100_000, 1_000_000] },
-  smoke: { rounds: 1, seconds: 0.3, pacedRounds: 1, pacedSeconds: 0.5, sizes: [200, 400] },
+  quick: { warmUps: 16, rounds: 5, seconds: 1, pacedRounds: 5, pacedSeconds: 2, sizes: [1000, 10_000] },
+  full: {
+    warmUps: 6,
+    rounds: 5,
+    seconds: 5,
+    pacedRounds: 5,
+    pacedSeconds: 8,
+    sizes: [1000, 100_000, 1_000_000],
+  },
+  smoke: { warmUps: 1, rounds: 1, seconds: 0.3, pacedRounds: 1, pacedSeconds: 0.5, sizes: [200, 400] },
 };
 
 /** How to run it. */

@@ -1,11 +1,22 @@
-/** So often, for what is hot is compiled only after some seconds, on both sides. */
-const WARM_UPS = 4;
+type Work = () => Promise<{ perSecond: number }>;
 
-/** Has both sides work in turn, until they are as quick as they get. */
-export async function warmUp(ours: () => Promise<unknown>, theirs: () => Promise<unknown>): Promise<void> {
-  for (let times = 0; times < WARM_UPS; times++) {
-    await ours();
-    await theirs();
+/** A side counts as quicker than before from so much on; and both are as quick as they get after so many rounds without. */
+const QUICKER = 1.03;
+const STEADY_ROUNDS = 3;
+
+/**
+ * Has both sides work in turn until they are as quick as they get, at most so many times: what is hot is compiled only after
+ * some seconds, and there is more of it the more a side does.
+ */
+export async function warmUp(most: number, ours: Work, theirs: Work): Promise<void> {
+  const sides = [ours, theirs].map((work) => ({ work, best: 0 }));
+  for (let rounds = 0, steady = 0; rounds < most && steady < STEADY_ROUNDS; rounds++) {
+    steady++;
+    for (const side of sides) {
+      const { perSecond } = await side.work();
+      if (perSecond > side.best * QUICKER) steady = 0;
+      side.best = Math.max(side.best, perSecond);
+    }
   }
 }
 
