@@ -38,9 +38,19 @@ export type TestBuild = {
 };
 
 const API = 'https://api.example.com';
+/** The name that builds give for their grants unless the test says otherwise. */
+export const RUNNER = 'runner';
 
-/** Connects as the CI system `source`. One that hears hundreds of thousands of grants does better not to keep them. */
-export async function connectCi(system: TestSystem, source = 'acme', isKept = true): Promise<Ci> {
+/**
+ * Connects as the CI system `source`. One that hears hundreds of thousands of grants does better not to keep them, and where
+ * others start most of the builds to hear those alone that name it, as `reply`.
+ */
+export async function connectCi(
+  system: TestSystem,
+  source = 'acme',
+  isKept = true,
+  replyName = '*',
+): Promise<Ci> {
   const nats = await connect({
     ...system.ciCredentials(source),
     maxReconnectAttempts: -1,
@@ -55,7 +65,7 @@ export async function connectCi(system: TestSystem, source = 'acme', isKept = tr
   const grants: TokenGrant[] = [];
   const byBuild = new Map<string, TokenGrant>();
   const hearing = new Map<string, (grant: TokenGrant) => void>();
-  nats.subscribe(EVENT_NAMES.tokens(source, '*'), {
+  nats.subscribe(EVENT_NAMES.tokens(source, replyName), {
     callback: (_error, message) => {
       const grant = checkTokenGrant.parse(message.json());
       const hear = hearing.get(grant.data.id);
@@ -101,7 +111,7 @@ export async function connectCi(system: TestSystem, source = 'acme', isKept = tr
 /** Gives the event that starts a build: declared is one token, `API_TOKEN`, unless the test says otherwise. */
 export function startedEvent(
   source: string,
-  { id, idTokens, reply = 'runner', build, eventId, time }: TestBuild,
+  { id, idTokens, reply = RUNNER, build, eventId, time }: TestBuild,
 ): BuildStarted {
   return {
     specversion: '1.0',

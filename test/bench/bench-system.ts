@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import type { TokenGrant } from '@mayfly/contracts/events';
 import { pidFile } from '@mayfly/infra/pid-file';
 import { Redis } from 'ioredis';
-import { type Ci, connectCi, eventually } from '../ci.ts';
+import { type Ci, connectCi, eventually, RUNNER } from '../ci.ts';
 import { type TestSystem, testSystem, type Wanted } from '../system.ts';
 import { cpuSeconds } from './cpu.ts';
 
@@ -30,7 +30,8 @@ export type Algorithm = (typeof ALGORITHMS)[number];
 /** Starts a system and waits until a build has had its token. */
 export async function benchSystem(wanted: Wanted = {}): Promise<BenchSystem> {
   const system = await testSystem(wanted);
-  const ci = await connectCi(system);
+  // Not those of the builds that a load generator starts: it hears them itself, and nobody else has to.
+  const ci = await connectCi(system, 'acme', true, RUNNER);
   const dir = dirname(dirname(system.secretFile('redis-operator')));
   const { port } = new URL(system.redisUrl);
   const redisLogin = {

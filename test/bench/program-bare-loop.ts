@@ -9,7 +9,9 @@ import { answerJobs } from './program.ts';
 /** Where the bare loop finds its NATS (nobody else is on it) and the Redis of the system. */
 export type BareLoopJob = { natsUrl: string; redisPort: number; username: string; password: string };
 
-type Started = { data: { build: { id: string }; id_tokens: { API_TOKEN: { aud: string } } } };
+type Started = {
+  data: { build: { id: string }; id_tokens: { API_TOKEN: { aud: string } }; reply: string };
+};
 
 const IN_HAND = 256;
 const TTL_SECONDS = 300;
@@ -46,7 +48,10 @@ async function serve({ natsUrl, redisPort, username, password }: BareLoopJob): P
     const { id } = data.build;
     await redis.set(`bare:${id}`, JSON.stringify(data), 'EX', TTL_SECONDS, 'NX');
     const token = await tokenOf(id, data.id_tokens.API_TOKEN.aud);
-    nats.publish('tokens.acme.runner', JSON.stringify({ data: { id, id_tokens: { API_TOKEN: token } } }));
+    nats.publish(
+      `tokens.acme.${data.reply}`,
+      JSON.stringify({ data: { id, id_tokens: { API_TOKEN: token } } }),
+    );
     message.ack();
   };
   const messages = await consumer.consume({

@@ -23,6 +23,7 @@ export type BuildsResult = {
 };
 
 const SOURCE = 'acme';
+const REPLY_NAME = 'generator';
 const LATE_MS = 10_000;
 
 type Caller = { nats: NatsConnection; start(audience: string): Promise<boolean> };
@@ -49,10 +50,10 @@ await answerJobs<BuildsJob>(
 
 /** A CI system that starts builds and hears their tokens. */
 async function open(login: BuildsJob['login']): Promise<Caller> {
-  const nats = await connect({ ...login, timeout: 5000 });
+  const nats = await connect({ ...login, timeout: 5000, noAsyncTraces: true });
   const js = jetstream(nats);
   const waiting = new Map<string, (isGood: boolean) => void>();
-  nats.subscribe(`tokens.${SOURCE}.*`, {
+  nats.subscribe(`tokens.${SOURCE}.${REPLY_NAME}`, {
     callback: (_error, message) => {
       const { data } = message.json<{ data: { id: string; id_tokens: Record<string, string> } }>();
       waiting.get(data.id)?.('API_TOKEN' in data.id_tokens);
@@ -60,7 +61,7 @@ async function open(login: BuildsJob['login']): Promise<Caller> {
   });
   await nats.flush();
   const publish = async (id: string, audience: string) => {
-    const event = startedEvent(SOURCE, { id, idTokens: { API_TOKEN: { aud: audience } } });
+    const event = startedEvent(SOURCE, { id, reply: REPLY_NAME, idTokens: { API_TOKEN: { aud: audience } } });
     await js.publish(`ci.${SOURCE}.build.started`, JSON.stringify(event), { msgID: event.id, timeout: 5000 });
   };
   return {
