@@ -39,7 +39,7 @@ const LATE_MS = 5000;
 
 async function measure(job: RevocationJob): Promise<RevocationResult> {
   const before = process.cpuUsage();
-  const nats = await connect(job.login);
+  const nats = await connect({ ...job.login, noAsyncTraces: true });
   const js = jetstream(nats);
   const pool = httpPool(job.port, CONNECTIONS);
   const closing = new AbortController();
