@@ -44,6 +44,32 @@ test('where many may be, a hundredth is counted at once, however many ask togeth
   expect(writes()).toBe(22);
 });
 
+test('whoever asks often waits for no count: the next numbers are counted once the last is given', async () => {
+  const { redis, writes } = counting();
+  const counts = budget(redis);
+  for (let number = 0; number < 11; number++) expect(await counts.take(LIFE, 1, 1000)).toBe(number);
+
+  // One for the first, one for the next ten, and one for those after them, which nobody has asked for yet.
+  expect(writes()).toBe(3);
+  await counts.take(LIFE, 1, 1000);
+  expect(writes()).toBe(3);
+});
+
+test('numbers that could not be counted ahead are counted when they are asked for', async () => {
+  const { redis } = counting();
+  const working: { incrby(key: string, by: number): Promise<number> } = redis;
+  let calls = 0;
+  const flaky = {
+    incrby: (key: string, by: number) =>
+      ++calls === 3 ? Promise.reject(new Error('down')) : working.incrby(key, by),
+    pexpireat: async () => 1,
+  };
+  const counts = budget(flaky as never);
+
+  for (let number = 0; number < 25; number++) expect(await counts.take(LIFE, 1, 1000)).toBe(number);
+  expect(calls).toBe(5);
+});
+
 test('a build that asks now and then, among many thousand others, loses no number', async () => {
   const { redis } = counting();
   const counts = budget(redis);

@@ -15,14 +15,21 @@ export type Budget = {
 };
 
 /** Numbers that are counted in Redis and not given out yet, and the count that is under way. */
-type Block = { next: number; end: number; free: number[]; filling?: Promise<void> | undefined };
+type Block = {
+  next: number;
+  end: number;
+  /** How many were counted last. */
+  size: number;
+  free: number[];
+  filling?: Promise<void> | undefined;
+};
 
 const REMEMBERED = 20_000;
 
 /**
  * Takes a connection to Redis; gives the counts in it. They begin anew where Redis lost them. From a build's second
- * token on a replica counts a hundredth of what may be at once, so that few tokens cost a write: never more than `most`, and from
- * 200 on up to a hundredth a replica less.
+ * token on a replica counts a hundredth of what may be at once, so that few tokens cost a write, and after its last number the
+ * next hundredth, so that few wait for one: never more than `most`, and from 200 on up to a hundredth a replica less.
  */
 export function budget(redis: Pick<Redis, 'incrby' | 'pexpireat'>): Budget {
   const blocks = recent<Block>(REMEMBERED);
@@ -32,6 +39,7 @@ export function budget(redis: Pick<Redis, 'incrby' | 'pexpireat'>): Budget {
       const [count] = await Promise.all([redis.incrby(key, size), redis.pexpireat(key, expiresAt, 'NX')]);
       block.next = count - size;
       block.end = count;
+      block.size = size;
     } catch (cause) {
       throw new ServiceError('temporarily_unavailable', 'the tokens of the build cannot be counted', {
         cause,
@@ -41,7 +49,7 @@ export function budget(redis: Pick<Redis, 'incrby' | 'pexpireat'>): Budget {
     }
   };
   const blockOf = (key: string) => {
-    const block = blocks.get(key) ?? { next: 0, end: 0, free: [] };
+    const block = blocks.get(key) ?? { next: 0, end: 0, size: 0, free: [] };
     blocks.set(key, block);
     return block;
   };
@@ -55,13 +63,17 @@ export function budget(redis: Pick<Redis, 'incrby' | 'pexpireat'>): Budget {
       const block = blockOf(key);
       const free = block.free.pop();
       if (free !== undefined) return free;
+      const several = Math.max(1, Math.floor(most / 100));
       while (block.next >= block.end) {
         // The first alone: where many builds ask now and then, what is counted ahead would be forgotten before it is given out.
-        const size = block.end === 0 ? 1 : Math.max(1, Math.floor(most / 100));
-        block.filling ??= fill(block, key, size, expiresAt);
+        block.filling ??= fill(block, key, block.size === 0 ? 1 : several, expiresAt);
         await block.filling;
       }
-      return block.next++;
+      const number = block.next++;
+      // Should it fail, whoever asks next counts again.
+      if (block.next === block.end && block.size > 1)
+        block.filling ??= fill(block, key, several, expiresAt).catch(() => undefined);
+      return number;
     },
   };
 }
