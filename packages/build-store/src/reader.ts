@@ -13,6 +13,8 @@ export type BuildReader = {
    * projection was proven fresh, for this Redis process, within the last two seconds.
    */
   find(build: Pick<BuildReference, 'source' | 'id'>): Promise<Known>;
+  /** Gives what was last found of a build, where it is remembered, at once: to begin with, and never to answer by. */
+  last(build: Pick<BuildReference, 'source' | 'id'>): Pick<Known, 'record' | 'stream'> | undefined;
   /** Says whether a question can be answered now. */
   isFresh(): Promise<boolean>;
 };
@@ -23,12 +25,12 @@ const KNOWN_RECORDS = 4000;
 /** Takes a connection to Redis; gives the reader of builds over it. What it gives must not be changed. */
 export function buildReader(link: Link): BuildReader {
   const read = provenRead(link, 'builds_read');
-  const known = recent<{ text: string; record: BuildRecord }>(KNOWN_RECORDS);
-  const readAgain = (key: string, source: string, text: string): BuildRecord => {
+  const known = recent<{ text: string; record: BuildRecord; stream: string }>(KNOWN_RECORDS);
+  const readAgain = (key: string, source: string, text: string, stream: string): BuildRecord => {
     const last = known.get(key);
-    if (last?.text === text) return last.record;
+    if (last?.text === text && last.stream === stream) return last.record;
     const record = readRecord(source, text);
-    known.set(key, { text, record });
+    known.set(key, { text, record, stream });
     return record;
   };
   return {
@@ -36,12 +38,16 @@ export function buildReader(link: Link): BuildReader {
       const key = buildKey(source, id);
       const { value, now, mark } = await read(key);
       const { stream } = mark;
-      if (value === null) return { record: undefined, now, stream };
-      const record = readAgain(key, source, value);
+      if (value === null) {
+        known.delete(key);
+        return { record: undefined, now, stream };
+      }
+      const record = readAgain(key, source, value, stream);
       // A build whose start has left the stream could not be rebuilt, so it is not running.
       if (record.state === 'running' && record.seq < mark.firstSeq) return { record: undefined, now, stream };
       return { record, now, stream };
     },
+    last: ({ source, id }) => known.get(buildKey(source, id)),
     isFresh: () =>
       read(MARK_KEY).then(
         () => true,

@@ -2,6 +2,7 @@
 export type Recent<T> = {
   get(name: string): T | undefined;
   set(name: string, value: T): void;
+  delete(name: string): void;
 };
 
 /** Gives a memory of about as many names as `size`, at least half of them: what is not set again is forgotten in the end. */
@@ -16,6 +17,10 @@ export function recent<T>(size: number): Recent<T> {
         latest = new Map();
       }
       latest.set(name, value);
+    },
+    delete(name) {
+      latest.delete(name);
+      earlier.delete(name);
     },
   };
 }

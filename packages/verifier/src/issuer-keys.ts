@@ -72,7 +72,8 @@ export function issuerKeys({ issuer, get, now }: Issuer, resources: DisposableSt
     const { alg, kid } = readHeader(header, typ);
     const key = await keyOf(kid);
     if (!key || key.alg !== alg || !algorithms.includes(key.alg)) throw refuse('untrusted_key');
-    if (headers.size < MAX_HEADERS) headers.set(header, { typ, key });
+    // Not where the keys were read anew meanwhile, and this is none of them.
+    if (keys?.get(kid) === key && headers.size < MAX_HEADERS) headers.set(header, { typ, key });
     return key;
   };
   return {
@@ -131,6 +132,7 @@ function isBelow(issuer: string, uri: string): boolean {
 function publicKey({ kid, alg, kty, use, n, e, crv, x, y }: PublishedKey): VerifyingKey | undefined {
   if (typeof kid !== 'string' || (use !== undefined && use !== 'sig') || !ALGORITHMS.includes(alg))
     return undefined;
+  if (alg === 'ES256' && crv !== 'P-256') return undefined;
   const bare = alg === 'RS256' ? { kty, n, e } : { kty, crv, x, y };
   try {
     return verifyingKey({ ...bare, kid, alg } as PublishedKey);

@@ -43,7 +43,7 @@ function handlerThatFails(times: number) {
   };
   const granter = {
     sources: new Map([['acme', { policy: { audiences: ['a'] }, profile, watched: [] }]]),
-    builds: { find },
+    builds: { find, last: () => undefined },
     names: { confirm: async () => undefined },
     signer: { sign },
     budget: { take: async () => 0, giveBack: () => undefined },

@@ -33,20 +33,24 @@ const REMEMBERED = 20_000;
  */
 export function budget(redis: Pick<Redis, 'incrby' | 'pexpireat'>): Budget {
   const blocks = recent<Block>(REMEMBERED);
-  const fill = async (block: Block, key: string, size: number, expiresAt: number) => {
+  const count = async (block: Block, key: string, size: number, expiresAt: number) => {
     try {
       // One round trip, for both leave in one turn; after the first count `NX` makes the second write nothing.
-      const [count] = await Promise.all([redis.incrby(key, size), redis.pexpireat(key, expiresAt, 'NX')]);
-      block.next = count - size;
-      block.end = count;
+      const [counted] = await Promise.all([redis.incrby(key, size), redis.pexpireat(key, expiresAt, 'NX')]);
+      block.next = counted - size;
+      block.end = counted;
       block.size = size;
     } catch (cause) {
       throw new ServiceError('temporarily_unavailable', 'the tokens of the build cannot be counted', {
         cause,
       });
-    } finally {
-      block.filling = undefined;
     }
+  };
+  const fill = (...[block, key, size, expiresAt]: Parameters<typeof count>): Promise<void> => {
+    block.filling ??= count(block, key, size, expiresAt).finally(() => {
+      block.filling = undefined;
+    });
+    return block.filling;
   };
   const blockOf = (key: string) => {
     const block = blocks.get(key) ?? { next: 0, end: 0, size: 0, free: [] };
@@ -66,13 +70,12 @@ export function budget(redis: Pick<Redis, 'incrby' | 'pexpireat'>): Budget {
       const several = Math.max(1, Math.floor(most / 100));
       while (block.next >= block.end) {
         // The first alone: where many builds ask now and then, what is counted ahead would be forgotten before it is given out.
-        block.filling ??= fill(block, key, block.size === 0 ? 1 : several, expiresAt);
-        await block.filling;
+        await fill(block, key, block.size === 0 ? 1 : several, expiresAt);
       }
       const number = block.next++;
       // Should it fail, whoever asks next counts again.
       if (block.next === block.end && block.size > 1)
-        block.filling ??= fill(block, key, several, expiresAt).catch(() => undefined);
+        fill(block, key, several, expiresAt).catch(() => undefined);
       return number;
     },
   };

@@ -1,12 +1,18 @@
 import type { KeyObject } from 'node:crypto';
 import formbody from '@fastify/formbody';
-import { isRequestToken, readRequestToken, requestTokenEnds } from '@mayfly/contracts/build-reference';
+import {
+  type BuildReference,
+  isRequestToken,
+  readRequestToken,
+  requestTokenEnds,
+} from '@mayfly/contracts/build-reference';
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { AdmittedBuild, RevokeBuild } from '@mayfly/contracts/events';
 import type { BasicAuthentication } from '@mayfly/service-kit/basic-auth';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Granter, regrant } from './grant.ts';
-import { findRunning, type Issued, issueToken, type Running } from './issue.ts';
+import { findRunning, giveBack, type Issued, issueToken, lastFound, type Running } from './issue.ts';
+import { issueAhead } from './issue-ahead.ts';
 import type { IssueLog } from './log.ts';
 import { wishOf } from './token-request.ts';
 
@@ -30,16 +36,24 @@ const NO_STORE = { 'cache-control': 'no-store', pragma: 'no-cache' };
  */
 export async function issuerRoutes(http: FastifyInstance, edge: Edge): Promise<void> {
   const { granter, log } = edge;
-  const authorizedBuild = authorizer(edge);
+  const { authorized, lastAuthorized } = authorizer(edge);
   await http.register(formbody);
   http.route({
     method: ['GET', 'POST'],
     url: '/token',
     handler: async (request, reply) => {
-      const running = await authorizedBuild(request.headers.authorization);
-      const wish = wishOf(request);
-      if (!running.build.id_tokens) throw new ServiceError('access_denied', 'the build declares no tokens');
-      const issued = await issueToken(running, wish, granter);
+      const issue = async (running: Running) => {
+        const wish = wishOf(request);
+        if (!running.build.id_tokens) throw new ServiceError('access_denied', 'the build declares no tokens');
+        return await issueToken(running, wish, granter);
+      };
+      const shown = requestTokenIn(request);
+      const { running, issued } = await issueAhead({
+        finding: authorized(shown),
+        last: lastAuthorized(shown),
+        issue,
+        takeBack: ({ build }, { counted }) => giveBack(build, counted, granter),
+      });
       log.issued(running.build, issued, 'request');
       return reply
         .type(JSON_TYPE)
@@ -55,7 +69,7 @@ export async function issuerRoutes(http: FastifyInstance, edge: Edge): Promise<v
     return reply.headers(NO_STORE).send(granted.grant);
   });
   http.post('/leak', async (request, reply) => {
-    const { build } = await authorizedBuild(request.headers.authorization);
+    const { build } = await authorized(requestTokenIn(request));
     const { reason } = (request.body ?? {}) as { reason?: unknown };
     const note = typeof reason === 'string' ? { note: reason.slice(0, 512) } : {};
     await edge.reportLeak({
@@ -69,7 +83,20 @@ export async function issuerRoutes(http: FastifyInstance, edge: Edge): Promise<v
   });
 }
 
-/** Gives what takes an Authorization header and gives the running build whose request token it is. Throws `invalid_token`. */
+type RequestToken = { token: string; reference: BuildReference };
+
+/** Gives the request token that a request shows, and the build that it names, unproven. Throws `invalid_token` where there is none. */
+function requestTokenIn({ headers }: FastifyRequest): RequestToken {
+  const [, token] = /^bearer +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
+  const reference = token === undefined ? undefined : readRequestToken(token);
+  if (token && reference) return { token, reference };
+  throw new ServiceError('invalid_token', 'the request token is missing or malformed');
+}
+
+/**
+ * Gives what takes a request token and gives the running build whose it is, or throws `invalid_token`; and what gives the
+ * build whose it was when it was last found, at once.
+ */
 function authorizer({ granter, requestTokenKeys }: Edge) {
   const known = new WeakMap<AdmittedBuild, readonly Buffer[]>();
   const endsFor = (build: AdmittedBuild) => {
@@ -80,17 +107,18 @@ function authorizer({ granter, requestTokenKeys }: Edge) {
     known.set(build, ends);
     return ends;
   };
-  return async (authorization: string | undefined): Promise<Running> => {
-    const [, shown] = /^bearer +(\S+)$/i.exec(authorization ?? '') ?? [];
-    const reference = shown === undefined ? undefined : readRequestToken(shown);
-    if (!shown || !reference) {
-      throw new ServiceError('invalid_token', 'the request token is missing or malformed');
-    }
-    const running = await findRunning(reference, granter);
-    if (!running || !isRequestToken(shown, endsFor(running.build))) {
-      throw new ServiceError('invalid_token', 'the request token names no running build');
-    }
-    return running;
+  return {
+    async authorized({ token, reference }: RequestToken): Promise<Running> {
+      const running = await findRunning(reference, granter);
+      if (!running || !isRequestToken(token, endsFor(running.build))) {
+        throw new ServiceError('invalid_token', 'the request token names no running build');
+      }
+      return running;
+    },
+    lastAuthorized({ token, reference }: RequestToken): Running | undefined {
+      const last = lastFound(reference, granter);
+      return last && isRequestToken(token, endsFor(last.build)) ? last : undefined;
+    },
   };
 }
 

@@ -22,7 +22,7 @@ function issuerAfter(issued: number, policy: Partial<SourcePolicy> = {}) {
   const given: number[] = [];
   const issuer: Issuer = {
     sources: new Map([['acme', source]]),
-    builds: { find: () => Promise.reject(new Error('is not asked')) },
+    builds: { find: () => Promise.reject(new Error('is not asked')), last: () => undefined },
     names: { confirm: async () => undefined },
     signer: { sign: async () => 'signed' },
     budget: { take: async () => issued, giveBack: (_life, number) => void given.push(number) },

@@ -18,7 +18,7 @@ export type Source = { policy: SourcePolicy; profile: Profile; watched: readonly
 
 /** What issuing needs: the builds, the sources, whose the names are, who signs, the time (ms) and new ids. */
 export type Issuer = {
-  builds: Pick<BuildReader, 'find'>;
+  builds: Pick<BuildReader, 'find' | 'last'>;
   sources: ReadonlyMap<string, Source>;
   names: Names;
   signer: Signer;
@@ -95,6 +95,13 @@ function withMember(json: string, name: string, value: unknown): string {
 async function countToken(build: AdmittedBuild, { max_tokens }: SourcePolicy, issuer: Issuer) {
   const most = max_tokens ?? POLICY_DEFAULTS.max_tokens;
   return await issuer.budget.take(lifeOf(build), build.deadline, most);
+}
+
+/** Takes a build's names; gives the build if it ran when it was last found here, which says nothing of now. */
+export function lastFound(reference: BuildReference, issuer: Issuer): Running | undefined {
+  const last = issuer.builds.last(reference);
+  const build = last && runningBuild({ ...last, now: issuer.now() }, reference.attempt);
+  return build && { build, stream: last.stream };
 }
 
 /**
