@@ -15,6 +15,8 @@ export type BuildReader = {
   find(build: Pick<BuildReference, 'source' | 'id'>): Promise<Known>;
   /** Gives what was last found of a build, where it is remembered, at once: to begin with, and never to answer by. */
   last(build: Pick<BuildReference, 'source' | 'id'>): Pick<Known, 'record' | 'stream'> | undefined;
+  /** Remembers no more what was found of a build. */
+  forget(build: Pick<BuildReference, 'source' | 'id'>): void;
   /** Says whether a question can be answered now. */
   isFresh(): Promise<boolean>;
 };
@@ -38,16 +40,14 @@ export function buildReader(link: Link): BuildReader {
       const key = buildKey(source, id);
       const { value, now, mark } = await read(key);
       const { stream } = mark;
-      if (value === null) {
-        known.delete(key);
-        return { record: undefined, now, stream };
-      }
+      if (value === null) return { record: undefined, now, stream };
       const record = readAgain(key, source, value, stream);
       // A build whose start has left the stream could not be rebuilt, so it is not running.
       if (record.state === 'running' && record.seq < mark.firstSeq) return { record: undefined, now, stream };
       return { record, now, stream };
     },
     last: ({ source, id }) => known.get(buildKey(source, id)),
+    forget: ({ source, id }) => known.delete(buildKey(source, id)),
     isFresh: () =>
       read(MARK_KEY).then(
         () => true,

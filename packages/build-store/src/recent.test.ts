@@ -21,3 +21,14 @@ test('a name has the value that it was given last', () => {
   expect(names.get('one')).toBe('c');
   expect(names.get('other')).toBeUndefined();
 });
+
+test('a name that is deleted is not remembered, however long ago it was set', () => {
+  const names = recent<number>(4);
+  names.set('old', 1);
+  names.set('other', 2);
+  names.set('old', 3);
+  names.delete('old');
+
+  expect(names.get('old')).toBeUndefined();
+  expect(names.get('other')).toBe(2);
+});

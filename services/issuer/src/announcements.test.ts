@@ -43,10 +43,15 @@ function handlerThatFails(times: number) {
   };
   const granter = {
     sources: new Map([['acme', { policy: { audiences: ['a'] }, profile, watched: [] }]]),
-    builds: { find, last: () => undefined },
-    names: { confirm: async () => undefined },
+    builds: { find, last: () => undefined, forget: () => undefined },
+    names: { confirm: async () => undefined, isKnown: () => true },
     signer: { sign },
-    budget: { take: async () => 0, giveBack: () => undefined },
+    budget: {
+      take: async () => 0,
+      giveBack: () => undefined,
+      isAtHand: () => true,
+      countAhead: () => undefined,
+    },
     ...{ baseUrl: 'https://id.example', now: () => 0, newId: () => 'jti' },
     ...{ requestUrl: 'https://id.example/token', requestTokenKey: createSecretKey(Buffer.alloc(32, 7)) },
   };

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { budget } from './budget.ts';
 
-const LIFE = { source: 'acme', id: '1', attempt: 1 };
+const LIFE = 'YWNtZS8xLzE';
 
 /** What a Redis counts, and how often it was asked to. */
 function counting() {
@@ -44,33 +44,56 @@ test('where many may be, a hundredth is counted at once, however many ask togeth
   expect(writes()).toBe(22);
 });
 
+/** Takes a number as a runner's token does: once it is given, the next are counted if it was the last. */
+async function takeOne(of: ReturnType<typeof budget>, most = 1000) {
+  const number = await of.take(LIFE, 1, most);
+  of.countAhead(LIFE, 1, most);
+  // What is counted ahead has come, or failed, before the next is asked for.
+  await new Promise(setImmediate);
+  return number;
+}
+
 test('whoever asks often waits for no count: the next numbers are counted once the last is given', async () => {
   const { redis, writes } = counting();
   const counts = budget(redis);
-  for (let number = 0; number < 11; number++) expect(await counts.take(LIFE, 1, 1000)).toBe(number);
+  const isAtHand: boolean[] = [];
+  for (let number = 0; number < 22; number++) {
+    isAtHand.push(counts.isAtHand(LIFE));
+    expect(await takeOne(counts)).toBe(number);
+  }
 
-  // One for the first, one for the next ten, and one for those after them, which nobody has asked for yet.
-  expect(writes()).toBe(3);
-  await counts.take(LIFE, 1, 1000);
-  expect(writes()).toBe(3);
+  // All but the first, and the first of ten; one count for each of these, and for the tens after them.
+  expect(isAtHand).toEqual([false, false, ...Array(20).fill(true)]);
+  expect(writes()).toBe(4);
 });
 
-test('numbers that could not be counted ahead are counted when they are asked for', async () => {
+test('where few may be, nothing is counted before it is asked for', async () => {
+  const { redis, writes } = counting();
+  const counts = budget(redis);
+  for (let number = 0; number < 5; number++) {
+    expect(counts.isAtHand(LIFE)).toBe(false);
+    expect(await takeOne(counts, 100)).toBe(number);
+  }
+
+  expect(writes()).toBe(5);
+});
+
+test.each([
+  ['later', () => Promise.reject(new Error('down'))],
+  [
+    'at once',
+    () => {
+      throw new Error('down');
+    },
+  ],
+])('numbers whose count ahead fails %s are counted when they are asked for', async (_, fail) => {
   const { redis } = counting();
   const working: { incrby(key: string, by: number): Promise<number> } = redis;
   let calls = 0;
-  const flaky = {
-    incrby: (key: string, by: number) =>
-      ++calls === 3 ? Promise.reject(new Error('down')) : working.incrby(key, by),
-    pexpireat: async () => 1,
-  };
-  const counts = budget(flaky as never);
+  const incrby = (key: string, by: number) => (++calls === 3 ? fail() : working.incrby(key, by));
+  const counts = budget({ incrby, pexpireat: async () => 1 } as never);
 
-  for (let number = 0; number < 25; number++) {
-    expect(await counts.take(LIFE, 1, 1000)).toBe(number);
-    // What is counted ahead has failed, or not, before the next is asked for.
-    await new Promise(setImmediate);
-  }
+  for (let number = 0; number < 22; number++) expect(await takeOne(counts)).toBe(number);
   expect(calls).toBe(5);
 });
 
@@ -80,7 +103,7 @@ test('a build that asks now and then, among many thousand others, loses no numbe
   const numbers: number[] = [];
   for (let round = 0; round < 3; round++) {
     numbers.push(await counts.take(LIFE, 1, 1000));
-    for (let other = 0; other <= 20_000; other++) await counts.take({ ...LIFE, id: `o${other}` }, 1, 1000);
+    for (let other = 0; other <= 20_000; other++) await counts.take(`o${other}`, 1, 1000);
   }
 
   expect(numbers).toEqual([0, 1, 2]);

@@ -1,5 +1,9 @@
+import { createSecretKey } from 'node:crypto';
+import { deriveRequestToken } from '@mayfly/contracts/build-reference';
+import { ServiceError } from '@mayfly/contracts/errors';
 import { withOneQuery } from '@mayfly/contracts/request-url';
 import { ISSUER_ROUTES, TokenWish } from '@mayfly/contracts/schema-routes-issuer';
+import { PROFILES_DIR, readProfile } from '@mayfly/profiles/read';
 import { createHttp } from '@mayfly/service-kit/http';
 import type { Logger } from 'pino';
 import { expect, test } from 'vitest';
@@ -29,6 +33,124 @@ test('the published OpenAPI document names every address that is served, and no 
     methods.map((method) => `${method.toUpperCase()} ${path}`),
   );
   expect(new Set(served)).toEqual(new Set(documented));
+});
+
+const LIFE = { source: 'acme', id: '1', attempt: 1 };
+const KEY = createSecretKey(Buffer.alloc(32, 7));
+const RECORD = {
+  ...{ state: 'running' as const, attempt: 1, seq: 1 },
+  build: {
+    ...{ source: 'acme', attempt: 1, seq: 1, digest: 'd', started_at: 0, deadline: 3_600_000 },
+    id_tokens: { A: { aud: 'a' } },
+    build: { id: '1', workflow: { id: 'w', name: 'nightly' }, execution: { id: '2' } },
+  },
+};
+const STREAM = '2026-11-20T06:00:00Z';
+
+/** Routes of an issuer that has found a build before; `does` says what it finds now, and everything that it does is written down. */
+async function afterFinding(does: {
+  find(): Promise<object | undefined>;
+  isAtHand?: boolean;
+  isKnown?: boolean;
+}) {
+  const done: string[] = [];
+  let last: typeof RECORD | undefined = RECORD;
+  const source = {
+    policy: { audiences: ['a'] },
+    profile: await readProfile(PROFILES_DIR, 'n8n'),
+    watched: [],
+  };
+  const note =
+    <T>(what: string, result: T) =>
+    async () => {
+      done.push(what);
+      return result;
+    };
+  const granter = {
+    sources: new Map([['acme', source]]),
+    builds: {
+      find: async () => {
+        done.push('find');
+        return { record: await does.find(), now: 0, stream: STREAM };
+      },
+      last: () => last && { record: last, stream: STREAM },
+      forget: () => {
+        last = undefined;
+      },
+    },
+    names: { confirm: note('confirm', undefined), isKnown: () => does.isKnown ?? true },
+    signer: { sign: note('sign', 'signed') },
+    budget: {
+      take: note('take', 3),
+      giveBack: (_life: object, number: number) => void done.push(`give back ${number}`),
+      isAtHand: () => does.isAtHand ?? true,
+      countAhead: () => void done.push('count ahead'),
+    },
+    ...{ baseUrl: 'https://id.example', now: () => 0, newId: () => 'jti' },
+  } as unknown as Granter;
+  const http = createHttp(silent);
+  const log = { issued: () => void done.push('log') } as unknown as IssueLog;
+  const edge = {
+    granter,
+    requestTokenKeys: [KEY],
+    authenticate: () => undefined,
+    reportLeak: async () => undefined,
+  };
+  await issuerRoutes(http, { ...edge, log });
+  const ask = async (token = deriveRequestToken(LIFE, 'd', KEY)) => {
+    done.length = 0;
+    const { statusCode } = await http.inject({
+      url: '/token?audience=a',
+      headers: { authorization: `Bearer ${token}` },
+    });
+    return statusCode;
+  };
+  return { ask, done };
+}
+
+test('a build that was found before is issued to while it is found again', async () => {
+  const { promise, resolve } = Promise.withResolvers<object>();
+  const { ask, done } = await afterFinding({ find: () => promise });
+  const answer = ask();
+  await expect.poll(() => done).toEqual(['find', 'confirm', 'take', 'sign']);
+
+  resolve(RECORD);
+  expect(await answer).toBe(200);
+  expect(done).toEqual(['find', 'confirm', 'take', 'sign', 'count ahead', 'log']);
+});
+
+test('a request token that is not the build’s has nothing done but to look', async () => {
+  const { ask, done } = await afterFinding({ find: async () => RECORD });
+  const forged = deriveRequestToken(LIFE, 'd', createSecretKey(Buffer.alloc(32, 8)));
+
+  expect(await ask(forged)).toBe(401);
+  expect(done).toEqual(['find']);
+});
+
+test.each([
+  ['a number of which is not at hand', { isAtHand: false }],
+  ['a name of which has to be asked for', { isKnown: false }],
+])('for a build %s nothing is done before it is found', async (_, state) => {
+  const { ask, done } = await afterFinding({ find: async () => undefined, ...state });
+
+  expect(await ask()).toBe(401);
+  expect(done).toEqual(['find']);
+});
+
+test.each([
+  ['that is over', 401, async () => undefined],
+  [
+    'of which nobody knows',
+    503,
+    () => Promise.reject(new ServiceError('temporarily_unavailable', 'not just now')),
+  ],
+])('of a build %s a token is begun once, and goes to nobody', async (_, status, find) => {
+  const { ask, done } = await afterFinding({ find });
+
+  expect(await ask()).toBe(status);
+  await expect.poll(() => done).toEqual(['find', 'confirm', 'take', 'sign', 'give back 3']);
+  expect(await ask()).toBe(status);
+  expect(done).toEqual(['find']);
 });
 
 test('everything that the document lets a runner ask for is heard', () => {

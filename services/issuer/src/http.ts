@@ -11,7 +11,15 @@ import type { AdmittedBuild, RevokeBuild } from '@mayfly/contracts/events';
 import type { BasicAuthentication } from '@mayfly/service-kit/basic-auth';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Granter, regrant } from './grant.ts';
-import { findRunning, giveBack, type Issued, issueToken, lastFound, type Running } from './issue.ts';
+import {
+  countAhead,
+  findRunning,
+  giveBack,
+  type Issued,
+  issueToken,
+  lastFound,
+  type Running,
+} from './issue.ts';
 import { issueAhead } from './issue-ahead.ts';
 import type { IssueLog } from './log.ts';
 import { wishOf } from './token-request.ts';
@@ -54,6 +62,7 @@ export async function issuerRoutes(http: FastifyInstance, edge: Edge): Promise<v
         issue,
         takeBack: ({ build }, { counted }) => giveBack(build, counted, granter),
       });
+      countAhead(running.build, granter);
       log.issued(running.build, issued, 'request');
       return reply
         .type(JSON_TYPE)
@@ -109,7 +118,12 @@ function authorizer({ granter, requestTokenKeys }: Edge) {
   };
   return {
     async authorized({ token, reference }: RequestToken): Promise<Running> {
-      const running = await findRunning(reference, granter);
+      const running = await findRunning(reference, granter).catch((error: unknown) => {
+        granter.builds.forget(reference);
+        throw error;
+      });
+      // Nothing is begun again for what does not run, or of which nobody knows.
+      if (!running) granter.builds.forget(reference);
       if (!running || !isRequestToken(token, endsFor(running.build))) {
         throw new ServiceError('invalid_token', 'the request token names no running build');
       }

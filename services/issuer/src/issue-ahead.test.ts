@@ -50,17 +50,46 @@ test('the token of a build that is over, or of which nobody knows, goes to nobod
   expect(done).toEqual(['issued 1', 'took back 1: of 1']);
 });
 
+const LAST = buildAt(1);
+
 test.each([
   ['was started again', buildAt(2), 'of 2'],
-  ['came by another stream', { ...buildAt(1), stream: '2026-11-21T06:00:00Z' }, 'of 1'],
+  ['came by another stream', { ...LAST, stream: '2026-11-21T06:00:00Z' }, 'of 1'],
   ['has other facts', buildAt(1), 'of 1'],
 ])('a build that %s gets a token of what it is now', async (_, now, token) => {
-  const { answer, found, done } = lookUp(buildAt(1));
+  const { answer, found, done } = lookUp(LAST);
   found(now);
 
   const { running, issued } = await answer;
   expect([running, issued.token]).toEqual([now, token]);
-  expect(done).toEqual(['issued 1', 'took back 1: of 1', `issued ${now.build.seq}`]);
+  expect(new Set(done)).toEqual(new Set(['issued 1', 'took back 1: of 1', `issued ${now.build.seq}`]));
+  expect(done.length).toBe(3);
+});
+
+test('a build that has changed gets its token also where it was refused as it was', async () => {
+  const now = buildAt(2);
+  const issue = async (running: Running): Promise<Issued> => {
+    if (running === LAST) throw new ServiceError('access_denied', 'the build declares no tokens');
+    return { token: 'of 2', jti: '', audience: 'a', expiresAt: 1 };
+  };
+  const answer = issueAhead({ finding: Promise.resolve(now), last: LAST, issue, takeBack: () => undefined });
+
+  expect((await answer).issued.token).toBe('of 2');
+});
+
+test('who is refused does not wait for what was begun for nothing, and that is taken back once it is there', async () => {
+  const { promise, resolve } = Promise.withResolvers<Issued>();
+  const taken: string[] = [];
+  const answer = issueAhead({
+    finding: Promise.reject(new ServiceError('temporarily_unavailable', 'nobody knows')),
+    last: LAST,
+    issue: () => promise,
+    takeBack: (_running, { token }) => void taken.push(token),
+  });
+  await expect(answer).rejects.toThrow('nobody knows');
+
+  resolve({ token: 'late', jti: '', audience: 'a', expiresAt: 1 });
+  await expect.poll(() => taken).toEqual(['late']);
 });
 
 test('what finding a build throws goes before what issuing to it throws', async () => {

@@ -17,15 +17,27 @@ type IssuedTo = { running: Running; issued: Issued };
  * what finding it throws, then what issuing throws.
  */
 export async function issueAhead({ finding, last, issue, takeBack }: Ahead): Promise<IssuedTo> {
-  const [found, ahead] = await Promise.allSettled([finding, last && issue(last)]);
-  if (found.status === 'fulfilled' && last && isSame(found.value, last)) {
-    if (ahead.status === 'rejected') throw ahead.reason;
-    return { running: found.value, issued: ahead.value as Issued };
-  }
-  if (last && ahead.status === 'fulfilled') takeBack(last, ahead.value as Issued);
-  if (found.status === 'rejected') throw found.reason;
-  return { running: found.value, issued: await issue(found.value) };
+  if (!last) return await issueOnce(await finding, issue);
+  const ahead = issue(last);
+  // Nobody may be left to hear how it failed.
+  const settled = ahead.catch(() => undefined);
+  const undo = async () => {
+    const issued = await settled;
+    if (issued) takeBack(last, issued);
+  };
+  const running = await finding.catch((error: unknown) => {
+    void undo();
+    throw error;
+  });
+  if (isSame(running, last)) return { running, issued: await ahead };
+  void undo();
+  return await issueOnce(running, issue);
 }
+
+const issueOnce = async (running: Running, issue: Ahead['issue']) => ({
+  running,
+  issued: await issue(running),
+});
 
 /** What is found twice with not a byte changed is one object. */
 const isSame = (one: Running, other: Running) => one.build === other.build && one.stream === other.stream;

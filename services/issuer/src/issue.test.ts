@@ -22,10 +22,19 @@ function issuerAfter(issued: number, policy: Partial<SourcePolicy> = {}) {
   const given: number[] = [];
   const issuer: Issuer = {
     sources: new Map([['acme', source]]),
-    builds: { find: () => Promise.reject(new Error('is not asked')), last: () => undefined },
-    names: { confirm: async () => undefined },
+    builds: {
+      find: () => Promise.reject(new Error('is not asked')),
+      last: () => undefined,
+      forget: () => undefined,
+    },
+    names: { confirm: async () => undefined, isKnown: () => true },
     signer: { sign: async () => 'signed' },
-    budget: { take: async () => issued, giveBack: (_life, number) => void given.push(number) },
+    budget: {
+      take: async () => issued,
+      giveBack: (_life, number) => void given.push(number),
+      isAtHand: () => true,
+      countAhead: () => undefined,
+    },
     ...{ baseUrl: 'https://id.example', now: () => 0, newId: () => 'jti' },
   };
   return { issuer, given };

@@ -18,7 +18,7 @@ export type Source = { policy: SourcePolicy; profile: Profile; watched: readonly
 
 /** What issuing needs: the builds, the sources, whose the names are, who signs, the time (ms) and new ids. */
 export type Issuer = {
-  builds: Pick<BuildReader, 'find' | 'last'>;
+  builds: Pick<BuildReader, 'find' | 'last' | 'forget'>;
   sources: ReadonlyMap<string, Source>;
   names: Names;
   signer: Signer;
@@ -63,7 +63,7 @@ export async function issueToken(
   const source = issuer.sources.get(build.source);
   if (!source) throw new ServiceError('access_denied', 'the source is not in mayfly.yaml');
   const { source: name, seq } = build;
-  const jti = `${writeBuildReference(lifeOf(build))}.${issuer.newId()}`;
+  const jti = `${lifeOf(build)}.${issuer.newId()}`;
   const request = { ...wish, now: Math.floor(issuer.now() / 1000), jti, skewSeconds: SKEW_SECONDS };
   const { alg, claims, json } = decide(source.policy, source.profile, build, request);
   await issuer.names.confirm(name, namesOf(source.watched, build));
@@ -83,7 +83,23 @@ export function giveBack(build: AdmittedBuild, counted: number | undefined, issu
   if (counted !== undefined) issuer.budget.giveBack(lifeOf(build), counted);
 }
 
-const lifeOf = ({ source, build, attempt }: AdmittedBuild) => ({ source, id: build.id, attempt });
+/** Has the next tokens of a build counted where it got the last that were: to be told once it got one. */
+export function countAhead(build: AdmittedBuild, issuer: Issuer): void {
+  const policy = issuer.sources.get(build.source)?.policy;
+  if (policy) issuer.budget.countAhead(lifeOf(build), build.deadline, mostTokens(policy));
+}
+
+const lives = new WeakMap<AdmittedBuild, string>();
+
+/** Gives the reference of a build's life as one word, worked out once for each build that is found. */
+function lifeOf(build: AdmittedBuild): string {
+  const { source, attempt } = build;
+  const life = lives.get(build) ?? writeBuildReference({ source, id: build.build.id, attempt });
+  lives.set(build, life);
+  return life;
+}
+
+const mostTokens = ({ max_tokens }: SourcePolicy) => max_tokens ?? POLICY_DEFAULTS.max_tokens;
 const declaredBy = ({ id_tokens = {} }: AdmittedBuild) => Object.keys(id_tokens).length;
 
 /** Takes an object as JSON that has a member; gives it with one more. */
@@ -92,16 +108,21 @@ function withMember(json: string, name: string, value: unknown): string {
 }
 
 /** Counts a token that was asked for; gives how many the build had asked for before. */
-async function countToken(build: AdmittedBuild, { max_tokens }: SourcePolicy, issuer: Issuer) {
-  const most = max_tokens ?? POLICY_DEFAULTS.max_tokens;
-  return await issuer.budget.take(lifeOf(build), build.deadline, most);
+async function countToken(build: AdmittedBuild, policy: SourcePolicy, issuer: Issuer) {
+  return await issuer.budget.take(lifeOf(build), build.deadline, mostTokens(policy));
 }
 
-/** Takes a build's names; gives the build if it ran when it was last found here, which says nothing of now. */
+/**
+ * Takes a build's names; gives the build if it ran when it was last found here, which says nothing of now, and if a token of
+ * it takes no write and no question but to the signer: what may be begun with before it is found again.
+ */
 export function lastFound(reference: BuildReference, issuer: Issuer): Running | undefined {
   const last = issuer.builds.last(reference);
   const build = last && runningBuild({ ...last, now: issuer.now() }, reference.attempt);
-  return build && { build, stream: last.stream };
+  const source = issuer.sources.get(reference.source);
+  if (!build || !source || !issuer.budget.isAtHand(lifeOf(build))) return undefined;
+  const isKnown = issuer.names.isKnown(reference.source, namesOf(source.watched, build));
+  return isKnown ? { build, stream: last.stream } : undefined;
 }
 
 /**

@@ -21,7 +21,7 @@ function keeper(store: NameStore, time = { ms: 0 }) {
       () => 'its own',
       (error: unknown) => (error instanceof ServiceError ? `${error.code}: ${error.message}` : String(error)),
     );
-  return { ask, refused, time };
+  return { ask, names, refused, time };
 }
 
 /** A store that can be made unreadable. */
@@ -89,6 +89,20 @@ test('a name of which the same is known is not asked for again for half a minute
   time.ms = 30_001;
   await ask(hello('1'));
   expect(store.reads()).toBe(reads + 1);
+});
+
+test('a name is known to be its own for half a minute after it was asked for, and to be no other', async () => {
+  const time = { ms: 0 };
+  const { ask, names } = keeper(namesInMemory(), time);
+  expect(names.isKnown('acme', [hello('1')])).toBe(false);
+  await ask(hello('1'));
+
+  expect(names.isKnown('acme', [hello('1')])).toBe(true);
+  expect(names.isKnown('acme', [hello('1'), octo('2')])).toBe(false);
+  expect(names.isKnown('acme', [hello('2')])).toBe(false);
+  expect(names.isKnown('other', [hello('1')])).toBe(false);
+  time.ms = 30_000;
+  expect(names.isKnown('acme', [hello('1')])).toBe(false);
 });
 
 test('while nothing can be read, names that are known go on and all others wait', async () => {

@@ -10,6 +10,8 @@ export type Names = {
    * not seen before. Throws `access_denied` that says whose a name is and what an operator can do, or `temporarily_unavailable`.
    */
   confirm(source: string, names: readonly SaidName[]): Promise<void>;
+  /** Says whether each name is taken as known to be the build's own, so that to confirm them reads and writes nothing. */
+  isKnown(source: string, names: readonly SaidName[]): boolean;
 };
 
 type Parts = {
@@ -76,11 +78,13 @@ export function nameKeeper({ store, refused, clock, now }: Parts): Names {
     }
     note(said);
   };
+  const unknownOf = (source: string, names: readonly SaidName[]) =>
+    names.map((name) => ({ source, ...name })).filter((said) => (knownFor(said) ?? KNOWN_MS) >= KNOWN_MS);
   return {
+    isKnown: (source, names) => unknownOf(source, names).length === 0,
     async confirm(source, names) {
       // Nothing is noted of a build one of whose names is another's.
-      const all = names.map((name) => ({ source, ...name }));
-      const unknown = all.filter((said) => (knownFor(said) ?? KNOWN_MS) >= KNOWN_MS);
+      const unknown = unknownOf(source, names);
       if (unknown.length === 0) return;
       const looked = await Promise.all(unknown.map(look));
       const open = looked.filter((one) => one !== undefined);
