@@ -13,7 +13,7 @@ export type BuildReader = {
    * projection was proven fresh, for this Redis process, within the last two seconds.
    */
   find(build: Pick<BuildReference, 'source' | 'id'>): Promise<Known>;
-  /** Gives what was last found of a build, where it is remembered, at once: to begin with, and never to answer by. */
+  /** Gives the record of a build that was last found, where it is remembered, at once: to begin with, and never to answer by. */
   last(build: Pick<BuildReference, 'source' | 'id'>): Pick<Known, 'record' | 'stream'> | undefined;
   /** Remembers no more what was found of a build. */
   forget(build: Pick<BuildReference, 'source' | 'id'>): void;

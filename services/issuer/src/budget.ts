@@ -35,8 +35,8 @@ const several = (most: number) => Math.max(1, Math.floor(most / 100));
 
 /**
  * Takes a connection to Redis; gives the counts in it. They begin anew where Redis lost them. From a build's second
- * token on a replica counts a hundredth of what may be at once, so that few tokens cost a write, and after its last number the
- * next hundredth, so that few wait for one: never more than `most`, and from 200 on up to a hundredth a replica less.
+ * token on a replica counts a hundredth of what may be at once, so that few tokens cost a write, and the next hundredth once
+ * it is told that a runner got the last number of one: never more than `most`, and from 200 on up to a hundredth a replica less.
  */
 export function budget(redis: Pick<Redis, 'incrby' | 'pexpireat'>): Budget {
   const blocks = recent<Block>(REMEMBERED);

@@ -50,7 +50,8 @@ const STREAM = '2026-11-20T06:00:00Z';
 /** Routes of an issuer that has found a build before; `does` says what it finds now, and everything that it does is written down. */
 async function afterFinding(does: {
   find(): Promise<object | undefined>;
-  isAtHand?: boolean;
+  isAtHand?(): boolean;
+  take?(): unknown;
   isKnown?: boolean;
 }) {
   const done: string[] = [];
@@ -81,9 +82,13 @@ async function afterFinding(does: {
     names: { confirm: note('confirm', undefined), isKnown: () => does.isKnown ?? true },
     signer: { sign: note('sign', 'signed') },
     budget: {
-      take: note('take', 3),
-      giveBack: (_life: object, number: number) => void done.push(`give back ${number}`),
-      isAtHand: () => does.isAtHand ?? true,
+      take: async () => {
+        done.push('take');
+        does.take?.();
+        return 3;
+      },
+      giveBack: (_life: string, number: number) => void done.push(`give back ${number}`),
+      isAtHand: () => does.isAtHand?.() ?? true,
       countAhead: () => void done.push('count ahead'),
     },
     ...{ baseUrl: 'https://id.example', now: () => 0, newId: () => 'jti' },
@@ -112,11 +117,11 @@ test('a build that was found before is issued to while it is found again', async
   const { promise, resolve } = Promise.withResolvers<object>();
   const { ask, done } = await afterFinding({ find: () => promise });
   const answer = ask();
-  await expect.poll(() => done).toEqual(['find', 'confirm', 'take', 'sign']);
+  await expect.poll(() => done).toEqual(['find', 'take', 'sign']);
 
   resolve(RECORD);
   expect(await answer).toBe(200);
-  expect(done).toEqual(['find', 'confirm', 'take', 'sign', 'count ahead', 'log']);
+  expect(done).toEqual(['find', 'take', 'sign', 'count ahead', 'log']);
 });
 
 test('a request token that is not the build’s has nothing done but to look', async () => {
@@ -127,8 +132,37 @@ test('a request token that is not the build’s has nothing done but to look', a
   expect(done).toEqual(['find']);
 });
 
+test('whoever names another attempt changes nothing for the one that runs', async () => {
+  const { promise, resolve } = Promise.withResolvers<object>();
+  let found: Promise<object> = Promise.resolve(RECORD);
+  const { ask, done } = await afterFinding({ find: () => found });
+  expect(await ask(deriveRequestToken({ ...LIFE, attempt: 2 }, 'd', KEY))).toBe(401);
+
+  found = promise;
+  const answer = ask();
+  await expect.poll(() => done).toEqual(['find', 'take', 'sign']);
+  resolve(RECORD);
+  expect(await answer).toBe(200);
+});
+
+test('of several requests at once as many are begun with as there are numbers at hand', async () => {
+  const { promise, resolve } = Promise.withResolvers<object>();
+  let atHand = 1;
+  const { ask, done } = await afterFinding({
+    find: () => promise,
+    isAtHand: () => atHand > 0,
+    take: () => atHand--,
+  });
+  const answers = Promise.all([ask(), ask(), ask()]);
+  await expect.poll(() => done.filter((one) => one === 'find').length).toBe(3);
+  expect(done.filter((one) => one === 'take')).toEqual(['take']);
+
+  resolve(RECORD);
+  expect(await answers).toEqual([200, 200, 200]);
+});
+
 test.each([
-  ['a number of which is not at hand', { isAtHand: false }],
+  ['a number of which is not at hand', { isAtHand: () => false }],
   ['a name of which has to be asked for', { isKnown: false }],
 ])('for a build %s nothing is done before it is found', async (_, state) => {
   const { ask, done } = await afterFinding({ find: async () => undefined, ...state });
@@ -148,7 +182,7 @@ test.each([
   const { ask, done } = await afterFinding({ find });
 
   expect(await ask()).toBe(status);
-  await expect.poll(() => done).toEqual(['find', 'confirm', 'take', 'sign', 'give back 3']);
+  await expect.poll(() => done).toEqual(['find', 'take', 'sign', 'give back 3']);
   expect(await ask()).toBe(status);
   expect(done).toEqual(['find']);
 });

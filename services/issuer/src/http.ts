@@ -103,6 +103,14 @@ function requestTokenIn({ headers }: FastifyRequest): RequestToken {
 }
 
 /**
+ * Has nothing begun again for a life that does not run, or of which nobody knows. Whoever names another attempt, proven or
+ * not, changes nothing for the one that runs.
+ */
+function forgetLife(reference: BuildReference, { builds }: Granter): void {
+  if (builds.last(reference)?.record?.attempt === reference.attempt) builds.forget(reference);
+}
+
+/**
  * Gives what takes a request token and gives the running build whose it is, or throws `invalid_token`; and what gives the
  * build whose it was when it was last found, at once.
  */
@@ -119,11 +127,10 @@ function authorizer({ granter, requestTokenKeys }: Edge) {
   return {
     async authorized({ token, reference }: RequestToken): Promise<Running> {
       const running = await findRunning(reference, granter).catch((error: unknown) => {
-        granter.builds.forget(reference);
+        forgetLife(reference, granter);
         throw error;
       });
-      // Nothing is begun again for what does not run, or of which nobody knows.
-      if (!running) granter.builds.forget(reference);
+      if (!running) forgetLife(reference, granter);
       if (!running || !isRequestToken(token, endsFor(running.build))) {
         throw new ServiceError('invalid_token', 'the request token names no running build');
       }

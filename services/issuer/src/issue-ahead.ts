@@ -30,7 +30,8 @@ export async function issueAhead({ finding, last, issue, takeBack }: Ahead): Pro
     throw error;
   });
   if (isSame(running, last)) return { running, issued: await ahead };
-  void undo();
+  // First, as it may have been the last that the build may have.
+  await undo();
   return await issueOnce(running, issue);
 }
 

@@ -50,7 +50,7 @@ const SKEW_SECONDS = 30;
 export type Running = { build: AdmittedBuild; stream: string };
 
 /**
- * Issues an ID token for a build that was found running: decides by policy and profile what it says, sees that its names
+ * Issues an ID token for a build that was found running, now or (`issue-ahead.ts`) before: decides by policy and profile what it says, sees that its names
  * are its own and that it has not had too many, and has it signed. The tokens that it declared are its first, which nobody
  * has to count: `declared` says which of them this is. Throws a ServiceError that says what is allowed, or `temporarily_unavailable`.
  */
@@ -66,7 +66,9 @@ export async function issueToken(
   const jti = `${lifeOf(build)}.${issuer.newId()}`;
   const request = { ...wish, now: Math.floor(issuer.now() / 1000), jti, skewSeconds: SKEW_SECONDS };
   const { alg, claims, json } = decide(source.policy, source.profile, build, request);
-  await issuer.names.confirm(name, namesOf(source.watched, build));
+  const names = namesOf(source.watched, build);
+  // Not to wait where they are known: what is at hand for a build that is not found again yet is taken before others see it.
+  if (!issuer.names.isKnown(name, names)) await issuer.names.confirm(name, names);
   const counted = declared === undefined ? await countToken(build, source.policy, issuer) : undefined;
   checkBudget(source.policy, declared ?? declaredBy(build) + (counted as number));
   const status_list = statusReference(issuerUrl(issuer.baseUrl, name), Date.parse(stream), seq);
@@ -94,7 +96,9 @@ const lives = new WeakMap<AdmittedBuild, string>();
 /** Gives the reference of a build's life as one word, worked out once for each build that is found. */
 function lifeOf(build: AdmittedBuild): string {
   const { source, attempt } = build;
-  const life = lives.get(build) ?? writeBuildReference({ source, id: build.build.id, attempt });
+  const known = lives.get(build);
+  if (known !== undefined) return known;
+  const life = writeBuildReference({ source, id: build.build.id, attempt });
   lives.set(build, life);
   return life;
 }
