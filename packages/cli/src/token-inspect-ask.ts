@@ -1,4 +1,4 @@
-import { createPublicKey, verify } from 'node:crypto';
+import { isSignedWith, verifyingKey } from '@mayfly/contracts/verifying-key';
 import type { InspectedToken } from '@mayfly/trust/inspect-token';
 import { CommandError } from './exit-codes.ts';
 
@@ -46,18 +46,9 @@ function judge(
   const { kid, alg } = inspected.header;
   const jwk = keys.find((one) => one['kid'] === kid);
   if (!jwk) return 'no such key';
-  const end = token.lastIndexOf('.');
-  const isEllipticCurve = jwk['kty'] === 'EC';
-  if (alg !== (isEllipticCurve ? 'ES256' : 'RS256')) return 'bad';
-  const key = createPublicKey({ key: jwk, format: 'jwk' });
-  const signature = Buffer.from(token.slice(end + 1), 'base64url');
-  const isGood = verify(
-    'sha256',
-    Buffer.from(token.slice(0, end)),
-    { key, dsaEncoding: 'ieee-p1363' },
-    signature,
-  );
-  return isGood ? 'good' : 'bad';
+  const itsAlg = jwk['kty'] === 'EC' ? 'ES256' : 'RS256';
+  if (alg !== itsAlg) return 'bad';
+  return isSignedWith(verifyingKey({ ...jwk, kid: String(kid), alg: itsAlg }), token) ? 'good' : 'bad';
 }
 
 async function introspect(question: Question): Promise<Record<string, unknown>> {

@@ -161,6 +161,18 @@ test('of several requests at once as many are begun with as there are numbers at
   expect(await answers).toEqual([200, 200, 200]);
 });
 
+test('where many ask at once the first eight are begun with, and the others once they are found', async () => {
+  const { promise, resolve } = Promise.withResolvers<object>();
+  const { ask, done } = await afterFinding({ find: () => promise });
+  const answers = Promise.all(Array.from({ length: 10 }, () => ask()));
+  await expect.poll(() => done.filter((one) => one === 'find').length).toBe(10);
+  expect(done.filter((one) => one === 'take').length).toBe(8);
+
+  resolve(RECORD);
+  expect(new Set(await answers)).toEqual(new Set([200]));
+  expect(done.filter((one) => one === 'take').length).toBe(10);
+});
+
 test.each([
   ['a number of which is not at hand', { isAtHand: () => false }],
   ['a name of which has to be asked for', { isKnown: false }],

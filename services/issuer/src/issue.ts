@@ -50,9 +50,9 @@ const SKEW_SECONDS = 30;
 export type Running = { build: AdmittedBuild; stream: string };
 
 /**
- * Issues an ID token for a build that was found running, now or (`issue-ahead.ts`) before: decides by policy and profile what it says, sees that its names
- * are its own and that it has not had too many, and has it signed. The tokens that it declared are its first, which nobody
- * has to count: `declared` says which of them this is. Throws a ServiceError that says what is allowed, or `temporarily_unavailable`.
+ * Issues an ID token for a build that was found running, now or (`issue-ahead.ts`) before: decides by policy and profile
+ * what it says, sees that its names are its own and that it has not had too many, and has it signed. The tokens that it
+ * declared are its first, which nobody has to count: `declared` says which of them this is. Throws a ServiceError that says what is allowed, or `temporarily_unavailable`.
  */
 export async function issueToken(
   { build, stream }: Running,
