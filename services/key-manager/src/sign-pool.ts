@@ -42,7 +42,7 @@ const BATCH = { RS256: 32, ES256: 64 };
 /** A worker finds its next batch waiting when it is done with one. */
 const MAX_IN_HAND = 2;
 /** Most that the calling thread signs at once: of what takes it some 15 µs each, and of what takes it a quarter of a ms or more. */
-const FEW = 32;
+const FEW = 128;
 const COUPLE = 2;
 
 /** Starts `size` worker threads. */
