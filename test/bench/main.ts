@@ -5,6 +5,7 @@ import { byRequest } from './case-by-request.ts';
 import { documents } from './case-documents.ts';
 import { growth } from './case-growth.ts';
 import { introspection } from './case-introspection.ts';
+import { machineFloors } from './case-machine.ts';
 import { profile } from './case-profile.ts';
 import { replicas } from './case-replicas.ts';
 import { revocation } from './case-revocation.ts';
@@ -18,6 +19,7 @@ import { keepSection, keptSections } from './sections.ts';
 
 /** Measures Mayfly against floors and a peer, in the same rounds; the report is in `test/bench/report/`. */
 const CASES: Record<string, (plan: Plan) => Promise<Section>> = {
+  machine: machineFloors,
   'by-request': byRequest,
   'by-event': byEvent,
   signing,

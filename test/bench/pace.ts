@@ -14,8 +14,9 @@ export async function pace(
   const result: Paced = { latencies: [], lateness: [], failed: 0 };
   const underWay: Promise<void>[] = [];
   const started = performance.now();
+  const dueAt = (index: number) => started + (index * 1000) / perSecond;
   const begin = (index: number) => {
-    const due = started + (index * 1000) / perSecond;
+    const due = dueAt(index);
     result.lateness.push(performance.now() - due);
     const done = (isGood: boolean) => {
       result.latencies.push(performance.now() - due);
@@ -24,9 +25,10 @@ export async function pace(
     underWay.push(act(index).then(done, () => done(false)));
   };
   for (let index = 0; index < total; ) {
-    const now = ((performance.now() - started) * perSecond) / 1000;
-    for (; index < total && index <= now; index++) begin(index);
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    for (; index < total && dueAt(index) <= performance.now(); index++) begin(index);
+    // No sooner than there is something to do: each time that it wakes it takes from what it measures.
+    const waitMs = Math.max(1, Math.ceil(dueAt(index) - performance.now()));
+    await new Promise((resolve) => setTimeout(resolve, waitMs));
   }
   await Promise.all(underWay);
   return result;
