@@ -21,7 +21,7 @@ export type Plan = {
 };
 
 const MODES = {
-  quick: { warmUps: 16, rounds: 5, seconds: 1, pacedRounds: 5, pacedSeconds: 2, sizes: [1000, 10_000] },
+  quick: { warmUps: 8, rounds: 5, seconds: 2, pacedRounds: 5, pacedSeconds: 2, sizes: [1000, 10_000] },
   full: {
     warmUps: 6,
     rounds: 5,
