@@ -62,6 +62,8 @@ const READY_DEADLINE_MS = 30_000;
  * places no stream there.
  */
 const CLUSTER_DEADLINE_MS = 75_000;
+/** From when on a cluster in which no stream can be made is taken for one that left a server out, ms: others take some seconds. */
+const CLUSTER_STUCK_MS = 15_000;
 
 /** Starts the servers, makes what is in them, then starts the services. Throws what went wrong. */
 export async function startSystem(options: SystemOptions): Promise<System> {
@@ -69,24 +71,48 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const { names } = system.servers;
   await Promise.all(names.map((name) => system.start(name)));
   options.signal?.throwIfAborted();
-  await bootstrapSystem(system);
+  await bootstrapSystem(system, () => restartNats(system, options));
   options.say('streams, consumers and buckets are there');
   await Promise.all(system.names.slice(names.length).map((name) => system.start(name)));
   return system;
 }
 
-/** Makes the streams, consumers and buckets of a system whose NATS runs; a cluster that has no leader yet is asked again. */
-export async function bootstrapSystem({ policy, deployment, servers }: System): Promise<void> {
+/**
+ * Makes the streams, consumers and buckets of a system whose NATS runs; a cluster that has no leader yet is asked again, and
+ * one that gets no further is mended once.
+ */
+export async function bootstrapSystem(
+  { policy, deployment, servers }: System,
+  mend: () => Promise<void> = async () => undefined,
+): Promise<void> {
   const { natsUrls, replicas } = servers;
   const login = { servers: natsUrls, password: (user: string) => deployment.secret(`nats-${user}`) };
-  const deadline = Date.now() + (replicas > 1 ? CLUSTER_DEADLINE_MS : 0);
-  for (;;) {
+  const began = Date.now();
+  const deadline = began + (replicas > 1 ? CLUSTER_DEADLINE_MS : 0);
+  for (let isMended = false; ; ) {
     try {
       return await bootstrap(policy, login, replicas);
     } catch (error) {
       if (Date.now() > deadline) throw error;
+      if (!isMended && Date.now() - began > CLUSTER_STUCK_MS) {
+        isMended = true;
+        await mend();
+      }
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
+  }
+}
+
+/**
+ * Starts the NATS servers again, one after another. Of three that start at once two may elect a leader while the third
+ * connects, and never take it in (seen on 2.10.27: a group of two leads JetStream): then no stream of three replicas can be made.
+ */
+async function restartNats({ servers, child, start }: System, { say, signal }: SystemOptions): Promise<void> {
+  say('the NATS servers do not find together: they are started again, one after another …');
+  for (const name of servers.names.filter((one) => one.startsWith('nats'))) {
+    signal?.throwIfAborted();
+    await child(name)?.stop();
+    await start(name);
   }
 }
 

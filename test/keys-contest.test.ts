@@ -21,7 +21,7 @@ const PAUSE_MS = 1500;
 let cluster: Cluster;
 beforeAll(async () => {
   cluster = await natsCluster();
-});
+}, 120_000);
 afterAll(() => cluster[Symbol.asyncDispose]());
 
 test('of replicas that rotate at the same moment one wins, each time, on three servers of which one stops now and then', async () => {
