@@ -69,12 +69,21 @@ const CLUSTER_STUCK_MS = 15_000;
 export async function startSystem(options: SystemOptions): Promise<System> {
   const system = await prepareSystem(options);
   const { names } = system.servers;
+  await startServers(system, names, options);
+  await Promise.all(system.names.slice(names.length).map((name) => system.start(name)));
+  return system;
+}
+
+/** Starts servers of a system that is prepared, NATS among them, and makes what is in NATS. Throws what went wrong. */
+export async function startServers(
+  system: System,
+  names: readonly string[],
+  options: Pick<SystemOptions, 'say' | 'signal'>,
+): Promise<void> {
   await Promise.all(names.map((name) => system.start(name)));
   options.signal?.throwIfAborted();
   await bootstrapSystem(system, () => restartNats(system, options));
   options.say('streams, consumers and buckets are there');
-  await Promise.all(system.names.slice(names.length).map((name) => system.start(name)));
-  return system;
 }
 
 /**
@@ -107,7 +116,10 @@ export async function bootstrapSystem(
  * Starts the NATS servers again, one after another. Of three that start at once two may elect a leader while the third
  * connects, and never take it in (seen on 2.10.27: a group of two leads JetStream): then no stream of three replicas can be made.
  */
-async function restartNats({ servers, child, start }: System, { say, signal }: SystemOptions): Promise<void> {
+async function restartNats(
+  { servers, child, start }: System,
+  { say, signal }: Pick<SystemOptions, 'say' | 'signal'>,
+): Promise<void> {
   say('the NATS servers do not find together: they are started again, one after another …');
   for (const name of servers.names.filter((one) => one.startsWith('nats'))) {
     signal?.throwIfAborted();

@@ -6,9 +6,9 @@ import { parseArgs } from 'node:util';
 import { countResults } from './report.ts';
 import { fetchNats, findServers } from './servers.ts';
 
-const USAGE = `usage: npm test [-- NAME …]            types, lint, boundaries, unit tests, system tests
-       npm run test:full [-- NAME …]   the long ones, which print their figures
-       npm run test:containers         the system tests on containers (Docker or the like must run)
+const USAGE = `usage: npm test [-- NAME …]                  types, lint, boundaries, unit tests, system tests
+       npm run test:full [-- NAME …]         the long ones, which print their figures
+       npm run test:containers [-- NAME …]   the system tests on containers (Docker or the like must run)
 
 NAME picks test files by a part of their names.`;
 

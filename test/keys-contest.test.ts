@@ -8,8 +8,8 @@ import { DAY_MS, fakeKeys, RULES, silent } from '@mayfly/key-manager/testing';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from './ci.ts';
-import { type Cluster, natsCluster } from './keys-cluster.ts';
 import { readKeySet } from './keys-requests.ts';
+import { type Cluster, natsCluster } from './nats-cluster.ts';
 
 const isFull = process.env['MAYFLY_TEST_FULL'] === '1';
 const ROTATIONS = isFull ? 10_000 : 100;

@@ -7,6 +7,7 @@ const ON_PROCESSES_ONLY: Record<string, string> = {
   attack: 'about how tokens are read, which the same code does in an image',
   backlog: 'holds latencies to a limit that the network of containers is no part of',
   clock: 'sets the clocks of processes with a library that it loads into them',
+  cluster: 'a cluster of NATS of its own',
   concourse: 'about the command on a runner, and a Vault',
   disk: 'mounts a small disk under the data of a server',
   exec: 'about the command on a runner',
