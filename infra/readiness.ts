@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 
-/** Says whether `url` answers 200 within a second. */
+/** Says whether `url` answers 200 within five seconds. */
 export async function answersOk(url: string): Promise<boolean> {
   try {
-    return (await fetch(url, { signal: AbortSignal.timeout(1000) })).ok;
+    return (await fetch(url, { signal: AbortSignal.timeout(5000) })).ok;
   } catch {
     return false;
   }
@@ -18,7 +18,7 @@ export function isRedisUp(port: number): Promise<boolean> {
       socket.destroy();
       resolve(isUp);
     };
-    socket.setTimeout(1000, () => end(false));
+    socket.setTimeout(5000, () => end(false));
     socket.on('error', () => end(false));
     socket.on('close', () => end(false));
     socket.on('data', (data) => end(/^(-NOAUTH|\+PONG)/.test(data.toString())));

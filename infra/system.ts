@@ -56,7 +56,7 @@ export type System = {
   ciCredentials(source: string): CiCredentials;
 };
 
-const READY_DEADLINE_MS = 30_000;
+const READY_DEADLINE_MS = 60_000;
 /**
  * Who missed what a NATS server said of itself when it joined a cluster hears it again within half a minute: until then it
  * places no stream there.
@@ -97,7 +97,7 @@ export async function bootstrapSystem(
   const { natsUrls, replicas } = servers;
   const login = { servers: natsUrls, password: (user: string) => deployment.secret(`nats-${user}`) };
   const began = Date.now();
-  const deadline = began + (replicas > 1 ? CLUSTER_DEADLINE_MS : 0);
+  let deadline = began + (replicas > 1 ? CLUSTER_DEADLINE_MS : 0);
   for (let isMended = false; ; ) {
     try {
       return await bootstrap(policy, login, replicas);
@@ -106,6 +106,7 @@ export async function bootstrapSystem(
       if (!isMended && Date.now() - began > CLUSTER_STUCK_MS) {
         isMended = true;
         await mend();
+        deadline = Date.now() + CLUSTER_DEADLINE_MS;
       }
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
@@ -209,7 +210,8 @@ async function startPart(
   while (!(await isReady(name, parts))) {
     signal?.throwIfAborted();
     if (hasEnded) throw new Error(`${name} stopped:\n${endOfLog(logFile)}`);
-    if (Date.now() > deadline) throw new Error(`${name} is not ready after 30 s:\n${endOfLog(logFile)}`);
+    if (Date.now() > deadline)
+      throw new Error(`${name} is not ready after ${READY_DEADLINE_MS / 1000} s:\n${endOfLog(logFile)}`);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }

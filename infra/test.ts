@@ -3,6 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { buildImages } from './images.ts';
 import { countResults } from './report.ts';
 import { fetchNats, findServers } from './servers.ts';
 
@@ -35,7 +36,7 @@ async function main(): Promise<void> {
   if (values.help) return console.log(USAGE);
   rmSync(results, { recursive: true, force: true });
   mkdirSync(results, { recursive: true });
-  if (!values.containers) await fetchServers();
+  await (values.containers ? buildImages((line) => console.log(line)) : fetchServers());
   const red: string[] = [];
   for (const step of stepsOf(values, positionals)) if (!(await run(step))) red.push(step.name);
   const { passed, failed, skipped } = countResults(results, root, (line) => console.log(line));

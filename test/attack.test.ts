@@ -10,7 +10,7 @@ import { attackMatrix } from './attack-matrix.ts';
 import { mutations } from './attack-mutations.ts';
 import { type Ci, connectCi } from './ci.ts';
 import { API, basic, startedToken } from './introspect-callers.ts';
-import { introspect, requestToken } from './relying-party.ts';
+import { answerOf, introspect, knownAnswer, requestToken } from './relying-party.ts';
 import { type TestSystem, testSystem } from './system.ts';
 
 const COUNT = process.env['MAYFLY_TEST_FULL'] ? 1_000_000 : 10_000;
@@ -50,7 +50,8 @@ beforeAll(async () => {
   const { keys } = (await (await fetch(`${system.baseUrl}/acme/jwks`)).json()) as {
     keys: Record<string, string>[];
   };
-  const { status_lists } = (await (await fetch(`${system.baseUrl}/acme/status-lists`)).json()) as {
+  const asked = (url: string) => knownAnswer(async () => answerOf(await fetch(url)));
+  const { status_lists } = (await asked(`${system.baseUrl}/acme/status-lists`)).body as {
     status_lists: string[];
   };
   attacks = tokens.flatMap((one) => [
@@ -63,7 +64,7 @@ beforeAll(async () => {
       canary: `http://127.0.0.1:${(canary.address() as AddressInfo).port}`,
     }),
   ]);
-  attacks.push(['a status list', await (await fetch(status_lists[0] ?? '')).text()]);
+  attacks.push(['a status list', (await asked(status_lists[0] ?? '')).text]);
 });
 afterAll(async () => {
   shooter[Symbol.dispose]();

@@ -1,4 +1,4 @@
-import { introspect } from './relying-party.ts';
+import { introspectOnce } from './relying-party.ts';
 import type { TestSystem } from './system.ts';
 
 /** What a replica of the publisher says of a token: `unknown` is any answer that is neither yes nor no. */
@@ -7,7 +7,7 @@ export type Said = 'active' | 'inactive' | 'unknown';
 /** Asks one replica of the publisher about a token. */
 export async function said(system: TestSystem, at: string, token: string): Promise<Said> {
   try {
-    const { status, body } = await introspect(system, token, { at });
+    const { status, body } = await introspectOnce(system, token, { at });
     if (status !== 200) return 'unknown';
     return body['active'] === true ? 'active' : 'inactive';
   } catch {

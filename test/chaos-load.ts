@@ -159,7 +159,7 @@ async function getToken(
     const heard = await Promise.race([granted, asks(askAfterMs)]);
     if (heard) return keep(entry, heard);
     if (isStopped()) return;
-    const answer = await Promise.race([granted, ci.askGrant(entry.id).catch(() => undefined)]);
+    const answer = await Promise.race([granted, ci.askGrant(entry.id, 1, 0).catch(() => undefined)]);
     if (answer) return keep(entry, answer);
   }
 }

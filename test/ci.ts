@@ -15,8 +15,8 @@ export type Ci = AsyncDisposable & {
   finish(id: string, attempt?: number): Promise<PubAck>;
   /** Publishes any body on any event name, as an event is published. */
   publish(eventName: string, body: string | Uint8Array, msgID?: string): Promise<PubAck>;
-  /** Asks for the grant of a running build; undefined where it is refused. */
-  askGrant(id: string, attempt?: number): Promise<TokenGrant | undefined>;
+  /** Asks for the grant of a running build, for so long (ms) as nobody can know; undefined where it is refused, or still unknown. */
+  askGrant(id: string, attempt?: number, knownMs?: number): Promise<TokenGrant | undefined>;
   /** Everything that was heard on `tokens.<source>.>` so far, oldest first. */
   grants: TokenGrant[];
   /** Gives the first grant of this build that was heard, at once; and forgets it where grants are not kept. */
@@ -76,7 +76,7 @@ export async function connectCi(
   });
   await nats.flush();
   const publish: Ci['publish'] = (eventName, body, msgID = randomUUID()) =>
-    js.publish(eventName, body, { msgID, timeout: 3000 });
+    js.publish(eventName, body, { msgID, timeout: 5000 });
   return {
     ...{ nats, source, grants, publish },
     start: (build) => {
@@ -87,12 +87,16 @@ export async function connectCi(
       const event = finishedEvent(source, id, attempt);
       return publish(EVENT_NAMES.finished(source), JSON.stringify(event), event.id);
     },
-    async askGrant(id, attempt = 1) {
-      const answer = await nats.request(EVENT_NAMES.grant(source), JSON.stringify({ id, attempt }), {
-        timeout: 3000,
-      });
-      const body: unknown = answer.json();
-      return checkTokenGrant.is(body) ? body : undefined;
+    async askGrant(id, attempt = 1, knownMs = 15_000) {
+      const deadline = Date.now() + knownMs;
+      for (;;) {
+        const question = JSON.stringify({ id, attempt });
+        const answer = await nats.request(EVENT_NAMES.grant(source), question, { timeout: 5000 });
+        const body = answer.json<{ error?: string }>();
+        if (checkTokenGrant.is(body)) return body;
+        if (body.error !== 'temporarily_unavailable' || Date.now() > deadline) return undefined;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
     },
     take(id) {
       const grant = byBuild.get(id);

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Ci, connectCi, eventually, startedEvent } from './ci.ts';
 import { CLOCKS, type Clock, type Clocks, fakeClocks, findFakeTime } from './clock-fake.ts';
 import { commandAs, openStreams } from './operator.ts';
-import { introspect, isActive, knownActive, requestToken } from './relying-party.ts';
+import { introspectOnce, isActive, knownActive, requestToken, requestTokenOnce } from './relying-party.ts';
 import { onContainers, unless } from './skips.ts';
 import { type TestSystem, testSystem } from './system.ts';
 
@@ -16,7 +16,7 @@ const HOUR = 3600;
 const POLICY = `
 sources:
   acme: { audiences: [https://api.example.com], algorithms: { https://api.example.com: ES256 } }
-  beating: { audiences: [https://api.example.com], heartbeat: 5s }
+  beating: { audiences: [https://api.example.com], heartbeat: 60s }
 relying_parties:
   api: { audiences: [https://api.example.com] }
 `;
@@ -58,7 +58,7 @@ describe('with clocks that differ', unless(reason), () => {
   async function isSigned(): Promise<boolean> {
     const id = randomUUID();
     await ci.start({ id });
-    const grant = await eventually(() => ci.askGrant(id).catch(() => undefined), 'grant', 3000).catch(
+    const grant = await eventually(() => ci.askGrant(id, 1, 0).catch(() => undefined), 'grant', 3000).catch(
       () => undefined,
     );
     return grant?.data.id_tokens['API_TOKEN'] !== undefined;
@@ -85,13 +85,14 @@ describe('with clocks that differ', unless(reason), () => {
       const token = grant.data.id_tokens['API_TOKEN'] as string;
       await eventually(() => isActive(system, token), 'fresh projection');
       await eventually(
-        async () => (await requestToken(system, grant, AUDIENCE)).status === 503,
+        async () => (await requestTokenOnce(system, grant, AUDIENCE)).status === 503,
         'refusal',
-        3000,
       );
       const waiting = randomUUID();
       await ci.start({ id: waiting });
-      const answers = await Promise.all([...'0123456789'].map(() => requestToken(system, grant, AUDIENCE)));
+      const answers = await Promise.all(
+        [...'0123456789'].map(() => requestTokenOnce(system, grant, AUDIENCE)),
+      );
       expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 503));
       expect(ci.take(waiting)).toBeUndefined();
 
@@ -140,7 +141,7 @@ describe('with clocks that differ', unless(reason), () => {
       await onRedis((operator) => operator.rpush(buildKey('acme', stuck), 'not a record of ours'));
 
       await ci.finish(stuck);
-      await eventually(async () => (await introspect(system, token)).status === 503, '503', 5000);
+      await eventually(async () => (await introspectOnce(system, token)).status === 503, '503');
       await onRedis((operator) => operator.del(buildKey('acme', stuck)));
 
       await eventually(() => isActive(system, token), 'freshness');

@@ -3,6 +3,7 @@ import { answersOk } from '@mayfly/infra/readiness';
 import type { System } from '@mayfly/infra/system';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { expect, test } from 'vitest';
+import { eventually } from './ci.ts';
 import { natsCluster } from './nats-cluster.ts';
 
 const LEFT_OUT = 'nats-3';
@@ -33,7 +34,11 @@ test('a NATS server that the others left out is started again with them, and the
 
   expect(cluster.said.filter((line) => line.includes('started again'))).toHaveLength(1);
   const jsm = await jetstreamManager(await cluster.connectAs('bootstrap', 0), { checkAPI: false });
-  const { cluster: placed } = await jsm.streams.info('BUILDS');
-  const holders = [placed?.leader, ...(placed?.replicas ?? []).map(({ name }) => name)];
+  const holders = await eventually(async () => {
+    const { cluster: placed } = await jsm.streams.info('BUILDS');
+    return (
+      placed?.leader !== undefined && [placed.leader, ...(placed.replicas ?? []).map(({ name }) => name)]
+    );
+  }, 'leader of BUILDS');
   expect(holders.toSorted()).toEqual([...cluster.names]);
 }, 150_000);

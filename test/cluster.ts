@@ -11,7 +11,7 @@ export function connectTo(system: TestSystem, name: string, user = 'operator'): 
     password: system.secret(`${kind}-${user}`),
     enableReadyCheck: false,
     retryStrategy: () => 100,
-    commandTimeout: 1000,
+    commandTimeout: 3000,
   });
   redis.on('error', () => undefined);
   return redis;

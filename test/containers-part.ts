@@ -23,7 +23,7 @@ export type Part = {
 
 type Container = ReturnType<ContainerRuntimeClient['container']['getById']>;
 
-const READY_DEADLINE_MS = 30_000;
+const READY_DEADLINE_MS = 60_000;
 const GRACE_SECONDS = 10;
 const KILLED = 137;
 
@@ -90,7 +90,8 @@ async function untilReady(container: Container, { name, isReady }: Plan): Promis
     const { State } = await container.inspect();
     const end = async () => (await logOf(container)).trimEnd().split('\n').slice(-5).join('\n');
     if (!State.Running) throw new Error(`${name} stopped:\n${await end()}`);
-    if (Date.now() > deadline) throw new Error(`${name} is not ready after 30 s:\n${await end()}`);
+    if (Date.now() > deadline)
+      throw new Error(`${name} is not ready after ${READY_DEADLINE_MS / 1000} s:\n${await end()}`);
     await wait(25);
   }
 }

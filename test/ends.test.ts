@@ -2,13 +2,14 @@ import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Ci, connectCi, eventually } from './ci.ts';
 import { commandAs } from './operator.ts';
-import { answerOf, isActive, knownActive, requestToken } from './relying-party.ts';
+import { answerOf, isActive, knownActive, knownAnswer, requestToken } from './relying-party.ts';
 import { type TestSystem, testSystem } from './system.ts';
 
 const POLICY = `
 sources:
   acme: { audiences: [https://api.example.com], build_timeout: 1h }
   beating: { audiences: [https://api.example.com], heartbeat: 4s }
+  rarely: { audiences: [https://api.example.com], heartbeat: 8s }
 relying_parties:
   api: { audiences: [https://api.example.com] }
 `;
@@ -34,14 +35,15 @@ const endsLogged = async (id: string) => {
 
 test('a build that nobody finishes ends at the deadline it asked for, once, and no token outlives it', async () => {
   const started = Date.now();
-  await ci.start({ id: 'forgotten', build: { timeout_seconds: 2 } });
+  await ci.start({ id: 'forgotten', build: { timeout_seconds: 8 } });
+  const stored = Date.now();
   const token = await tokenOf(ci, 'forgotten');
-  expect((decodeJwt(token).exp as number) * 1000).toBeLessThanOrEqual(started + 3000);
+  expect((decodeJwt(token).exp as number) * 1000).toBeLessThanOrEqual(stored + 8000);
   expect(await knownActive(system, token)).toBe(true);
 
   await eventually(async () => (await isActive(system, token)) === false, 'end');
   // `exp` is in whole seconds: up to one second before the deadline.
-  expect(Date.now() - started).toBeGreaterThan(950);
+  expect(Date.now() - started).toBeGreaterThan(6950);
   await eventually(async () => (await endsLogged('forgotten')) === 1, 'ended event');
   await ci.start({ id: 'later' });
   await ci.heard('later');
@@ -49,34 +51,41 @@ test('a build that nobody finishes ends at the deadline it asked for, once, and 
 });
 
 /** Sends heartbeats of a build from now on, whatever the test waits for meanwhile; gives what stops them. */
-function keepBeating({ nats }: Ci, id: string): () => void {
+function keepBeating({ nats, source }: Ci, id: string): () => void {
   const beats = setInterval(
-    () => nats.publish('ci.beating.heartbeat', JSON.stringify({ builds: [id] })),
+    () => nats.publish(`ci.${source}.heartbeat`, JSON.stringify({ builds: [id] })),
     100,
   );
   return () => clearInterval(beats);
 }
 
-const beatOnce = async ({ nats }: Ci, id: string): Promise<unknown> =>
-  (await nats.request('ci.beating.heartbeat', JSON.stringify({ builds: [id] }), { timeout: 3000 })).json();
+/** Sends a heartbeat of a build; gives what is answered by whoever can know. */
+const beaten = ({ nats, source }: Ci, id: string): Promise<unknown> =>
+  eventually(async () => {
+    const beat = JSON.stringify({ builds: [id] });
+    const answer = (await nats.request(`ci.${source}.heartbeat`, beat, { timeout: 5000 })).json<object>();
+    return !('error' in answer) && answer;
+  }, 'answer to a heartbeat');
 
 test('a build whose heartbeats stop ends after the interval, and one that is named in them runs on', async () => {
   await using beating = await connectCi(system, 'beating');
-  const stopBeating = keepBeating(beating, 'alive');
+  const [stopAlive, stopDead] = ['alive', 'dead'].map((id) => keepBeating(beating, id));
   await beating.start({ id: 'alive' });
   await beating.start({ id: 'dead' });
   const [alive, dead] = [await tokenOf(beating, 'alive'), await tokenOf(beating, 'dead')];
   const at = { source: 'beating' };
+  expect(await knownActive(system, dead, at)).toBe(true);
+  stopDead?.();
 
-  await eventually(async () => (await isActive(system, dead, at)) === false, 'end of the silent build');
+  await eventually(async () => (await isActive(system, dead, at)) === false, 'end of the silent', 40_000);
 
   expect(await knownActive(system, alive, at)).toBe(true);
-  expect(await beatOnce(beating, 'alive')).toEqual({ running: 1, expected: true });
-  stopBeating();
+  expect(await beaten(beating, 'alive')).toEqual({ running: 1, expected: true });
+  stopAlive?.();
 });
 
 test('a missing heartbeat does not count while nobody could hear it', async () => {
-  await using beating = await connectCi(system, 'beating');
+  await using beating = await connectCi(system, 'rarely');
   // Until both replicas are gone: the one that is left for a while would hear that nothing comes.
   const stopBeating = keepBeating(beating, 'unheard');
   await beating.start({ id: 'unheard' });
@@ -84,15 +93,15 @@ test('a missing heartbeat does not count while nobody could hear it', async () =
   for (const name of ['build-lifecycle', 'build-lifecycle-2']) await system.kill(name);
   stopBeating();
   const silent = Date.now();
-  await eventually(() => Date.now() - silent > 4500, 'time for a heartbeat to be missed');
+  await eventually(() => Date.now() - silent > 8500, 'time for a heartbeat to be missed');
 
   const starting = Promise.all(['build-lifecycle', 'build-lifecycle-2'].map((name) => system.start(name)));
-  expect(await knownActive(system, token, { source: 'beating' })).toBe(true);
+  expect(await knownActive(system, token, { source: 'rarely' })).toBe(true);
   // Sweeps come every 250 ms, so that some have come now, and the interval of those who hear again is not over.
   const known = Date.now();
   await eventually(() => Date.now() - known > 1000, 'time for a sweep');
-  expect(await beatOnce(beating, 'unheard')).toEqual({ running: 1, expected: true });
-  expect(await knownActive(system, token, { source: 'beating' })).toBe(true);
+  expect(await beaten(beating, 'unheard')).toEqual({ running: 1, expected: true });
+  expect(await knownActive(system, token, { source: 'rarely' })).toBe(true);
   await starting;
 });
 
@@ -115,9 +124,8 @@ test('an operator ends a build, and who asked is logged', async () => {
     return /"by":"ada".*"build revoked"/.test(logs.join(''));
   };
   await eventually(isLogged, 'line in the log that says who asked');
-  expect(await commandAs(system, 'builds.revoke', { source: 'acme', id: 'revoked' })).toMatchObject({
-    error: 'not_found',
-  });
+  const revokedAgain = () => commandAs(system, 'builds.revoke', { source: 'acme', id: 'revoked' });
+  await eventually(async () => (await revokedAgain())['error'] === 'not_found', 'refusal');
 });
 
 test('whoever holds the request token of a build can report it leaked, and the build ends', async () => {
@@ -129,9 +137,10 @@ test('whoever holds the request token of a build can report it leaked, and the b
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       body: JSON.stringify({ reason: 'found in a log' }),
     }).then(answerOf);
+  const reported = (token: string) => knownAnswer(() => report(token));
 
-  expect((await report('mfr_none')).status).toBe(401);
-  expect((await report(grant.data.id_token_request_token)).status).toBe(202);
+  expect((await reported('mfr_none')).status).toBe(401);
+  expect((await reported(grant.data.id_token_request_token)).status).toBe(202);
 
   await eventually(
     async () => (await isActive(system, grant.data.id_tokens['API_TOKEN'] as string)) === false,

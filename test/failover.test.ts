@@ -9,14 +9,14 @@ import { type TestSystem, testSystem } from './system.ts';
 
 const PUBLISHERS = ['jwks-publisher', 'jwks-publisher-2'];
 const REDIS = ['redis-1', 'redis-2', 'redis-3'];
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 45_000;
 
 let system: TestSystem;
 let ci: Ci;
-let sentinels: Redis[];
+let sentinels: Redis[] = [];
 beforeAll(async () => {
   // As soon as a dead master can be told from a busy one; how long it takes in earnest is for the chaos suite.
-  system = await testSystem({ replicas: 2, cluster: { downAfterMs: 1500 } });
+  system = await testSystem({ replicas: 2, cluster: { downAfterMs: 3000 } });
   ci = await connectCi(system);
   sentinels = ['sentinel-1', 'sentinel-2', 'sentinel-3'].map((name) => connectTo(system, name));
 }, 150_000);

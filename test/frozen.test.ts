@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Ci, connectCi, eventually, finishedEvent } from './ci.ts';
 import { bareServer, type Fared, p99, read, residentMemory, sendRequests } from './frozen-load.ts';
 import { testRedis } from './redis.ts';
-import { introspect, isActive, requestToken } from './relying-party.ts';
+import { introspectOnce, isActive, requestTokenOnce } from './relying-party.ts';
 import { onContainers, unless } from './skips.ts';
 import { type TestSystem, testSystem } from './system.ts';
 
@@ -45,11 +45,11 @@ describe('paused servers', unless(onContainers('memory is not that of processes 
       const [token, ended] = grants.map(({ data }) => data.id_tokens['API_TOKEN']) as [string, string];
       await eventually(() => isActive(system, token), 'active token');
       const kinds = {
-        introspection: () => introspect(system, token),
+        introspection: () => introspectOnce(system, token),
         discovery: () => read(system.urlOf('jwks-publisher') + DOCUMENTS.discovery),
         jwks: () => read(system.urlOf('jwks-publisher') + DOCUMENTS.jwks),
         bare: () => read(bare.url),
-        token: () => requestToken(system, grants[0], AUDIENCE),
+        token: () => requestTokenOnce(system, grants[0], AUDIENCE),
       };
       await during(500, kinds);
       const memory = residentMemory(system);

@@ -65,8 +65,8 @@ async function prepareVault(namespace?: string): Promise<void> {
     token_ttl: 60,
   };
   await set('auth/jwt/role/ci', role);
-  await set('auth/jwt/role/ending', { ...role, token_ttl: 2, token_explicit_max_ttl: 2 });
-  await set('auth/jwt/role/short', { ...role, token_ttl: 2 });
+  await set('auth/jwt/role/ending', { ...role, token_ttl: 6, token_explicit_max_ttl: 6 });
+  await set('auth/jwt/role/short', { ...role, token_ttl: 8 });
   await set('auth/jwt/role/other', { ...role, bound_claims: { project_path: 'another/project' } });
   await set('auth/jwt/role/elsewhere', { ...role, bound_audiences: ['https://elsewhere'] });
   await set('auth/jwt/role/mapped', { ...role, claim_mappings: { job_config: 'config' }, bound_claims: {} });
@@ -205,7 +205,7 @@ test('the Vault lease is renewed while the command runs, and the Vault token rev
     const { body } = await vault.asRoot('POST', 'auth/token/lookup-accessor', { accessor });
     return body.data?.['last_renewal_time'] !== undefined && body.data;
   };
-  expect(await eventually(renewed, 'renewal')).toMatchObject({
+  expect(await eventually(renewed, 'renewal', 40_000)).toMatchObject({
     meta: { project_path: 'my-group/my-project', role: 'short' },
   });
   child.kill('SIGTERM');
@@ -224,7 +224,7 @@ test('a Vault token whose longest life is over ends no command, which keeps what
   const { ended } = startMayfly(args, { cwd, env: vaultEnv({ VAULT_AUTH_ROLE: 'ending' }), input: grant });
   await eventually(async () => existsSync(join(cwd, 'began')), 'login');
 
-  await eventually(async () => (await vault.tokens()).length === 0, 'end of the Vault token');
+  await eventually(async () => (await vault.tokens()).length === 0, 'end of the Vault token', 40_000);
   writeFileSync(join(cwd, 'over'), '');
 
   const { code, stdout, stderr } = await ended;

@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { issuerUrl } from '@mayfly/contracts/issuer-url';
+import { freePort } from '@mayfly/infra/processes';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from './ci.ts';
@@ -129,13 +130,4 @@ async function askGrant(id: string): Promise<string | undefined> {
   const { status, body } = await answerOf(await fetch(`${env['ISSUER_URL']}/grant`, init));
   const { id_tokens: tokens } = (body['data'] ?? {}) as { id_tokens?: Record<string, string> };
   return status === 200 ? tokens?.['API_TOKEN'] : undefined;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -138,7 +138,7 @@ test.for(ways)(
     expect((await verifier.verify(token)).aud).toBe(API);
     await ci.finish(id);
     await eventually(async () => (await isActive(system, token)) === false, 'inactive token');
-    await eventually(async () => (await codeOf(verifier, token)) === 'build_not_running', 'refusal', 8000);
+    await eventually(async () => (await codeOf(verifier, token)) === 'build_not_running', 'refusal', 30_000);
     expect(await codeOf(verifier, es256)).toBe('taken');
   },
 );
@@ -158,7 +158,7 @@ test('a verifier that begins after a build has ended refuses its tokens too', as
 
   for (const [, by] of ways) {
     using verifier = verifierBy(by());
-    await eventually(async () => (await codeOf(verifier, token)) === 'build_not_running', 'refusal', 8000);
+    await eventually(async () => (await codeOf(verifier, token)) === 'build_not_running', 'refusal', 30_000);
   }
 });
 
@@ -193,11 +193,11 @@ test('when nobody knows which builds run our verifier takes nothing, however it 
   await system.pause('build-lifecycle');
 
   for (const verifier of verifiers) {
-    await eventually(async () => (await codeOf(verifier, es256)) === 'cannot_know', 'doubt', 20_000);
+    await eventually(async () => (await codeOf(verifier, es256)) === 'cannot_know', 'doubt', 40_000);
   }
   await system.resume('build-lifecycle');
   for (const verifier of verifiers) {
-    await eventually(async () => (await codeOf(verifier, es256)) === 'taken', 'certainty', 20_000);
+    await eventually(async () => (await codeOf(verifier, es256)) === 'taken', 'certainty', 40_000);
     verifier.close();
   }
 });

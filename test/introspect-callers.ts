@@ -2,7 +2,7 @@ import { issuerUrl } from '@mayfly/contracts/issuer-url';
 import { withLowS } from '@mayfly/contracts/testing';
 import { SignJWT } from 'jose';
 import type { Ci, TestBuild } from './ci.ts';
-import { type Answer, answerOf } from './relying-party.ts';
+import { type Answer, answerOf, knownAnswer } from './relying-party.ts';
 import type { TestSystem } from './system.ts';
 
 /** The audience of the tokens that tests are given unless they ask for another. */
@@ -31,8 +31,13 @@ type Asked = {
   method?: string;
 };
 
-/** Sends any body to introspection, with any credentials and content type. */
-export async function ask(system: TestSystem, body: string | null, asked: Asked = {}): Promise<Answer> {
+/** Sends any body to introspection, with any credentials and content type, until the publisher knows. */
+export function ask(system: TestSystem, body: string | null, asked: Asked = {}): Promise<Answer> {
+  return knownAnswer(() => askOnce(system, body, asked));
+}
+
+/** The same, asked once: the answer may be 503. */
+export async function askOnce(system: TestSystem, body: string | null, asked: Asked = {}): Promise<Answer> {
   const { source = 'acme', at = 'jwks-publisher', path = '/introspect', method = 'POST' } = asked;
   const { authorization = basic(system), type = 'application/x-www-form-urlencoded' } = asked;
   const headers = new Headers();
@@ -41,7 +46,13 @@ export async function ask(system: TestSystem, body: string | null, asked: Asked 
   const url = `${issuerUrl(system.urlOf(at), source)}${path}`;
   const bytes = body === null ? null : new TextEncoder().encode(body);
   return await answerOf(
-    await fetch(url, { method, headers, body: bytes, redirect: 'manual', signal: AbortSignal.timeout(8000) }),
+    await fetch(url, {
+      method,
+      headers,
+      body: bytes,
+      redirect: 'manual',
+      signal: AbortSignal.timeout(15_000),
+    }),
   );
 }
 

@@ -52,7 +52,8 @@ test('of replicas that rotate at the same moment one wins, each time, on three s
 
     expect(activeKey(keyring, 'ES256')?.kid).toBe(standby);
     expect(new Set(keyring.keys.map(({ kid }) => kid)).size).toBe(keyring.keys.length);
-    if (resumed === undefined) expect(wins).toBe(1);
+    const areAllTold = results.every(({ status }) => status === 'fulfilled');
+    if (resumed === undefined && areAllTold) expect(wins).toBe(1);
   }
   const { state } = await jsm.streams.info('KV_keyring');
   console.log(

@@ -3,18 +3,18 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { issuerUrl } from '@mayfly/contracts/issuer-url';
 import { createRemoteJWKSet, type JWTPayload, jwtVerify } from 'jose';
-import { isActive } from './relying-party.ts';
+import { knownActive } from './relying-party.ts';
 import type { TestSystem } from './system.ts';
 
 /** A call as the API saw it. */
-export type ApiCall = { token: string; execution: unknown; active: boolean | undefined };
+export type ApiCall = { token: string; execution: unknown; active: boolean };
 
 /** An API that verifies its caller's token and asks whether the run is still going; it says back what it was sent. */
 export type TestApi = AsyncDisposable & {
   url: string;
   calls: ApiCall[];
   verify(token: string): Promise<JWTPayload>;
-  isActive(token: string): Promise<boolean | undefined>;
+  isActive(token: string): Promise<boolean>;
 };
 
 /** Starts the API on a free port, for tokens of the source `n8n` that are meant for `audience`. */
@@ -23,7 +23,7 @@ export async function startApi(system: TestSystem, audience: string): Promise<Te
   const keySet = createRemoteJWKSet(new URL(`${issuer}/jwks`));
   const calls: ApiCall[] = [];
   const verify = async (token: string) => (await jwtVerify(token, keySet, { issuer, audience })).payload;
-  const asked = (token: string) => isActive(system, token, { source: 'n8n' });
+  const asked = (token: string) => knownActive(system, token, { source: 'n8n' });
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     const token = request.headers.authorization?.replace('Bearer ', '') ?? '';
     const { execution_id: execution } = await verify(token);

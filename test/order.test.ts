@@ -60,7 +60,7 @@ test('the same start twice is one build, whose token is announced again', async 
 
   const grants = await eventually(() => {
     const heard = ci.grants.filter(({ data }) => data.id === 'twice');
-    return heard.length === 2 && heard;
+    return heard.length >= 2 && heard;
   }, 'second grant');
 
   const [first, second] = grants.map(({ data }) => data.id_token_request_token);

@@ -132,7 +132,7 @@ async function publishUntilStored(ci: Ci, verb: string, event: { id: string }): 
 }
 
 async function tokenOf(ci: Ci, id: string): Promise<string> {
-  const ask = async () => (await ci.askGrant(id).catch(() => undefined))?.data.id_tokens['API_TOKEN'];
+  const ask = async () => (await ci.askGrant(id, 1, 0).catch(() => undefined))?.data.id_tokens['API_TOKEN'];
   return await eventually(ask, `token of ${id}`, 30_000);
 }
 

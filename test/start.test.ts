@@ -47,7 +47,7 @@ function recorded(): Recorded[] {
 }
 
 async function up(run: { child: ChildProcess; output(): string }): Promise<void> {
-  await eventually(() => run.output().includes(UP) || run.child.exitCode !== null, 'system', 30_000);
+  await eventually(() => run.output().includes(UP) || run.child.exitCode !== null, 'system', 90_000);
   expect(run.output()).toContain(UP);
 }
 
@@ -103,7 +103,9 @@ test('told to stop while it looks for servers, it starts nothing, and --once end
   expect(recorded()).toEqual([]);
 });
 
-test('after kill -9 of it and of a service it starts again with the same keys and builds; a second one is refused; Ctrl-C ends all', async () => {
+test('after kill -9 of it and of a service it starts again with the same keys and builds; a second one is refused; Ctrl-C ends all', {
+  timeout: 180_000,
+}, async () => {
   const first = npmStart([]);
   await up(first);
   const before = await kids();

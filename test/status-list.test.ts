@@ -3,6 +3,7 @@ import { createLocalJWKSet, createRemoteJWKSet, decodeJwt, jwtVerify } from 'jos
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Ci, connectCi, eventually } from './ci.ts';
 import { startedToken } from './introspect-callers.ts';
+import { answerOf, knownAnswer } from './relying-party.ts';
 import { type TestSystem, testSystem } from './system.ts';
 
 let system: TestSystem;
@@ -27,16 +28,19 @@ function referenceOf(token: string): Reference {
   return status.status_list;
 }
 
+/** Fetches from the publisher, until it knows. */
+const asked = (uri: string, headers: Record<string, string> = {}) =>
+  knownAnswer(async () => answerOf(await fetch(uri, { headers })));
+
 /** Reads a status list as a relying party does: draft-ietf-oauth-status-list-21 §8.3. */
 async function readList(uri: string) {
-  const response = await fetch(uri, { headers: { accept: 'application/statuslist+jwt' } });
-  const text = await response.text();
-  if (response.status !== 200) throw new Error(`${response.status} ${text}`);
+  const { status, headers, text } = await asked(uri, { accept: 'application/statuslist+jwt' });
+  if (status !== 200) throw new Error(`${status} ${text}`);
   const keys = createRemoteJWKSet(new URL(`${issuer}/jwks`));
   const { payload } = await jwtVerify(text, keys, { issuer, subject: uri, typ: 'statuslist+jwt' });
   const list = payload['status_list'] as StatusList;
   const bytes = decodeStatusList(list);
-  return { payload, list, headers: response.headers, at: (idx: number) => statusAt(bytes, list.bits, idx) };
+  return { payload, list, headers, at: (idx: number) => statusAt(bytes, list.bits, idx) };
 }
 
 test('the list that a token names says valid while its build runs and invalid after, and of no other build', async () => {
@@ -55,12 +59,12 @@ test('the list that a token names says valid while its build runs and invalid af
   expect(running.at(65_536)).toBeUndefined();
 
   await ci.finish('listed');
-  await eventually(async () => (await readList(uri)).at(idx) === 1, 'invalid bit', 5000);
+  await eventually(async () => (await readList(uri)).at(idx) === 1, 'invalid bit');
 });
 
 test('a list may be kept for its ttl and no longer, and is not sent again to whoever has it', async () => {
   const { uri } = referenceOf(await startedToken(ci, { id: 'cached' }));
-  const first = await fetch(uri);
+  const first = await asked(uri);
   const etag = first.headers.get('etag') ?? '';
 
   expect(first.headers.get('content-type')).toBe('application/statuslist+jwt');
@@ -80,18 +84,18 @@ test('the aggregation endpoint of the metadata names every list, and no other ex
   const metadata = (await (await fetch(`${issuer}/.well-known/openid-configuration`)).json()) as {
     status_list_aggregation_endpoint: string;
   };
-  const answer = await fetch(metadata.status_list_aggregation_endpoint);
+  const answer = await asked(metadata.status_list_aggregation_endpoint);
 
-  expect(await answer.json()).toEqual({ status_lists: [uri] });
+  expect(answer.body).toEqual({ status_lists: [uri] });
   expect(answer.headers.get('cache-control')).toBe('public, max-age=5');
   const others = ['1-0', `${uri.split('/').at(-1)?.slice(0, -1)}7`, 'x', '0-0', '1', '-1-0', '1-00'];
-  for (const other of others) expect((await fetch(`${issuer}/status-lists/${other}`)).status).toBe(404);
+  for (const other of others) expect((await asked(`${issuer}/status-lists/${other}`)).status).toBe(404);
   expect((await fetch(`${uri}?time=1`)).status).toBe(501);
 });
 
 test('a status list is no ID token, and an ID token no status list', async () => {
   const token = await startedToken(ci, { id: 'confused' });
-  const list = await (await fetch(referenceOf(token).uri)).text();
+  const { text: list } = await asked(referenceOf(token).uri);
   const keys = createLocalJWKSet((await (await fetch(`${issuer}/jwks`)).json()) as never);
 
   await expect(jwtVerify(list, keys, { typ: 'JWT' })).rejects.toThrow('typ');

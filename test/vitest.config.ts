@@ -61,8 +61,8 @@ export default defineConfig({
       : isMeasuring === '0'
         ? [...MEASURING, ...FULL_ONLY]
         : [],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
     pool: 'forks',
     maxWorkers: isContainers || isMeasuring !== '0' ? 1 : 2,
     setupFiles: ['./ports.ts', './after-file.ts'],

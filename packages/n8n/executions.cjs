@@ -93,7 +93,7 @@ function executionsOf(settings, warn) {
       grants.set(id, grant);
       // A failure is not kept: the next node may find Mayfly there again.
       grant.catch(() => grants.delete(id));
-      return await tokenOf(await grant, audience);
+      return await tokenOf(await grant, audience, RUNS_WITHIN_MS);
     },
   };
 }

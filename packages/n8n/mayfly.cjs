@@ -57,17 +57,22 @@ async function grantOf(settings, id, withinMs) {
 }
 
 /**
- * Gives a token for an audience.
+ * Gives a token for an audience, as soon as Mayfly can issue one.
  * @param {{ url: string, requestToken: string }} grant
  * @param {string} audience
+ * @param {number} withinMs
  * @returns {Promise<string>}
  */
-async function tokenOf({ url, requestToken }, audience) {
+async function tokenOf({ url, requestToken }, audience, withinMs) {
   const headers = { authorization: `Bearer ${requestToken}` };
-  const answer = await ask(`${url}&audience=${encodeURIComponent(audience)}`, { headers });
-  const token = answer.body['value'];
-  if (answer.status !== 200 || typeof token !== 'string') throw refused(answer);
-  return token;
+  const giveUpAt = Date.now() + withinMs;
+  for (;;) {
+    const answer = await ask(`${url}&audience=${encodeURIComponent(audience)}`, { headers });
+    const token = answer.body['value'];
+    if (answer.status === 200 && typeof token === 'string') return token;
+    if (answer.status < 500 || Date.now() > giveUpAt) throw refused(answer);
+    await delay(WAIT_MS);
+  }
 }
 
 /**

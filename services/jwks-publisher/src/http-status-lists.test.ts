@@ -1,9 +1,17 @@
 import { ServiceError } from '@mayfly/contracts/errors';
 import { createHttp } from '@mayfly/service-kit/http';
 import type { Logger } from 'pino';
-import { expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { statusListRoutes } from './http-status-lists.ts';
 import { ISSUER, NOW } from './testing.ts';
+
+// However long fifty answers take, they come within the time for which one is reused.
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 const silent = { debug: () => undefined, error: () => undefined } as unknown as Logger;
 
@@ -63,6 +71,7 @@ test('a list that is there already is not given out either once nobody knows whi
   const { state, get } = served(0);
   expect((await get()).statusCode).toBe(200);
   state.isKnown = false;
+  vi.advanceTimersByTime(1);
 
   expect((await get()).statusCode).toBe(503);
 });
