@@ -85,6 +85,28 @@ test.for([
   },
 );
 
+test.for([
+  ['ci.mjs', 'node'],
+  ['ci.sh', 'sh'],
+] as const)(
+  '%s that is cancelled says that its build is finished all the same',
+  async ([file, interpreter]) => {
+    const from = calls.length;
+    const followed = followGuide(GUIDE);
+    appendFileSync(join(followed.directory, 'build.sh'), 'exec sleep 60\n');
+    const child = followed.run([interpreter, file], env);
+    const ended = endOf(child);
+    const { token } = await eventually(() => calls[from], 'call of the API');
+    const isRunning = () => isActive(system, token, { source: 'ci' });
+    expect(await knownActive(system, token, { source: 'ci' })).toBe(true);
+
+    process.kill(-(child.pid as number), 'SIGTERM');
+
+    await ended;
+    await eventually(async () => (await isRunning()) === false, 'end of the token');
+  },
+);
+
 test('what Tekton says of its runs is said on, and the same event twice is one', async () => {
   const port = await freePort();
   const child = followGuide(GUIDE).run(['node', 'tekton.mjs'], { ...env, PORT: String(port) });
@@ -114,6 +136,10 @@ test('what Tekton says of its runs is said on, and the same event twice is one',
 
   await eventually(() => send('started', id), 'answer');
   expect([await send('started', id), await send('running'), await send('unknown')]).toEqual([202, 202, 202]);
+  const url = `http://127.0.0.1:${port}/`;
+  expect((await fetch(url)).status).toBe(202);
+  const headers = { 'ce-type': 'dev.tekton.event.pipelinerun.started.v1' };
+  expect((await fetch(url, { method: 'POST', headers, body: '{' })).status).toBe(503);
   const grant = await eventually(() => askGrant(uid), 'grant');
   expect(await knownActive(system, grant, { source: 'ci' })).toBe(true);
   expect(await send('successful')).toBe(202);

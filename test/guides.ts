@@ -26,6 +26,7 @@ export function linesOf(code: string): number {
 
 /** A place in which a guide is followed: its files as they stand, `mayfly` on PATH, packages installed. */
 export type Followed = {
+  /** Runs a command there, in a process group of its own: what a CI system cancels. */
   run(command: string[], env: Record<string, string>): ChildProcess;
   directory: string;
 };
@@ -46,7 +47,10 @@ export function followGuide(guide: string): Followed {
   return {
     directory,
     run: ([file = '', ...args], env) =>
-      spawn(file, args, { cwd: directory, env: { PATH, ...env }, stdio: ['ignore', 'pipe', 'pipe'] }),
+      spawn(file, args, {
+        ...{ cwd: directory, env: { PATH, ...env }, detached: true },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      }),
   };
 }
 

@@ -1,12 +1,16 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { freePort } from '@mayfly/infra/processes';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Ci, connectCi, eventually } from './ci.ts';
 import { API, startedToken } from './introspect-callers.ts';
 import { findProxy, startProxy } from './proxy-servers.ts';
 import { answerOf, requestToken } from './relying-party.ts';
+import { testCertificate } from './sdk-certificate.ts';
 import { unless } from './skips.ts';
 import { type TestSystem, testSystem } from './system.ts';
 
@@ -27,6 +31,8 @@ verify:
 `;
 const nginx = await findProxy('nginx');
 const caddy = await findProxy('caddy');
+const tls = testCertificate();
+const place = mkdtempSync(join(tmpdir(), 'mayfly-proxy-test-'));
 
 let system: TestSystem;
 let ci: Ci;
@@ -54,6 +60,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   backend.close();
+  rmSync(place, { recursive: true });
   await ci[Symbol.asyncDispose]();
   await system[Symbol.asyncDispose]();
 });
@@ -136,28 +143,71 @@ function guide(name: string, fence: string, changes: [string | RegExp, string][]
 
 const backendAddress = () => `127.0.0.1:${(backend.address() as AddressInfo).port}`;
 
+function certificateFile({ cert } = tls): string {
+  const file = join(place, cert === tls.cert ? 'ours.pem' : 'another.pem');
+  writeFileSync(file, cert);
+  return file;
+}
+
+/** The whole configuration around the locations of the guide, which asks there, and believes the certificates in this file. */
+function nginxConfig(port: number, url: string, trusted: string, changes: [string | RegExp, string][] = []) {
+  const locations = guide('nginx', 'nginx', [
+    ['https://id.example.com/acme/verify/api', url],
+    ['http://backend', `http://${backendAddress()}`],
+    ['/etc/ssl/certs/ca-certificates.crt', trusted],
+    ...changes,
+  ]);
+  const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (one) => `${one}_temp_path DIR/${one};`,
+  );
+  return `daemon off; master_process off; pid DIR/pid; error_log stderr; events {}
+http { access_log off; ${temp.join(' ')} server { listen 127.0.0.1:${port}; ${locations} } }`;
+}
+
 test(
   'nginx as its guide says lets through whom it should, and strips what callers claim',
   unless(nginx ? undefined : 'nginx cannot be had from Debian'),
   async () => {
     const port = await freePort();
-    const locations = guide('nginx', 'nginx', [
-      ['https://id.example.com/acme/verify/api', verifyUrl()],
-      ['http://backend', `http://${backendAddress()}`],
+    const config = nginxConfig(port, verifyUrl(), certificateFile(), [
       [
         /(auth_request_set \$mayfly_ref .*)/g,
         '$1\n    auth_request_set $mayfly_missing $upstream_http_x_mayfly_missing;',
       ],
       [/(proxy_set_header X-Mayfly-Ref .*)/g, '$1\n    proxy_set_header X-Mayfly-Missing $mayfly_missing;'],
     ]);
-    const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
-      (one) => `${one}_temp_path DIR/${one};`,
-    );
-    const config = `daemon off; master_process off; pid DIR/pid; error_log stderr; events {}
-http { access_log off; ${temp.join(' ')} server { listen 127.0.0.1:${port}; ${locations} } }`;
 
     await using _proxy = await startProxy('nginx', nginx ?? '', port, config);
     await contract(`http://127.0.0.1:${port}`, undefined, 500);
+  },
+);
+
+test(
+  'nginx as its guide says believes no one who answers in place of Mayfly without its certificate',
+  unless(nginx ? undefined : 'nginx cannot be had from Debian'),
+  async () => {
+    const asked: (string | undefined)[] = [];
+    const impostor = createHttpsServer(tls, (request, response) => {
+      asked.push(request.headers.authorization);
+      response.setHeader('x-mayfly-subject', 'repo:1').end();
+    });
+    await new Promise<void>((resolve) => impostor.listen(0, 'localhost', resolve));
+    const url = `https://localhost:${(impostor.address() as AddressInfo).port}/acme/verify/api`;
+    behind = [];
+    const statusOf = async (trusted: string) => {
+      const port = await freePort();
+      await using _proxy = await startProxy('nginx', nginx ?? '', port, nginxConfig(port, url, trusted));
+      const headers = { authorization: `Bearer ${token}` };
+      return (await fetch(`http://127.0.0.1:${port}/`, { headers })).status;
+    };
+
+    expect(await statusOf(certificateFile(testCertificate()))).toBe(500);
+    expect([asked, behind]).toEqual([[], []]);
+    // It is for the certificate alone that it was not believed.
+    expect(await statusOf(certificateFile())).toBe(200);
+    expect(behind.map((headers) => headers['x-mayfly-subject'])).toContain('repo:1');
+    impostor.closeAllConnections();
+    impostor.close();
   },
 );
 

@@ -24,11 +24,14 @@ export async function prepareDeclaredStep(preparation: Preparation): Promise<Pre
   const step = resources.use(
     await prepareStep({ ...preparation, grant: { ...grant, tokens: {}, refused: {} } }),
   );
+  // The step gets none of them, but may still come across them.
+  for (const token of Object.values(grant.tokens)) mask(preparation.book, token);
   const tokens = await issueTokens(declared, preparation, grant);
+  const secrets = await readDeclaredSecrets(declared, tokens, preparation, resources);
   const { env, workDirectory } = surroundings;
   const files = openTokenFiles({ runtimeDirectory: env['XDG_RUNTIME_DIR'], workDirectory });
+  // After the sessions in a Vault, and so removed before these are ended, which may take seconds.
   removeAtEnd(files, resources);
-  const secrets = await readDeclaredSecrets(declared, tokens, preparation, resources);
   const ended = keepAllFresh(tokens, files, preparation, grant);
   resources.defer(() => ended.abort());
   const kept = resources.move();

@@ -40,6 +40,19 @@ test('a client written for Vela, which appends ?audience= to the address, gets i
   ]);
 });
 
+test('the scheme of the request token may be written in any case, as some clients of GitHub do', async () => {
+  await using issuer = await startStandInIssuer();
+  const code = `
+    const { ACTIONS_ID_TOKEN_REQUEST_URL: url, ACTIONS_ID_TOKEN_REQUEST_TOKEN: token } = process.env
+    const ask = (authorization) => fetch(url + '&audience=sigstore', { headers: { authorization } })
+    Promise.all(['bearer ' + token, 'BEARER ' + token, token, 'basic ' + token].map(ask)).then((all) =>
+      console.log(all.map(({ status }) => status).join()))`;
+
+  const { stdout } = await runMayfly(['exec', ...script(code)], { env: given(issuer) });
+
+  expect(stdout).toBe('200,200,401,401\n');
+});
+
 test('the request token of the grant is in no variable of the command, and what stands there is worth nothing elsewhere', async () => {
   await using issuer = await startStandInIssuer();
   const { requestUrl, requestToken } = issuer;

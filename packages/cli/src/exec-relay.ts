@@ -64,7 +64,9 @@ async function relay(
 ): Promise<Answer> {
   const target = targetOf(request, grant.requestUrl);
   if (!target) return failed(404, 'invalid_request', 'only tokens can be asked for here');
-  if (!isSame(request.headers.authorization ?? '', `Bearer ${requestToken}`)) {
+  // The scheme in any case, RFC 9110 §11.1: some clients of GitHub's variables say `bearer`.
+  const [, shown = ''] = /^bearer +(\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
+  if (!isSame(shown, requestToken)) {
     return failed(401, 'invalid_token', 'the request token is not the one of this step');
   }
   const answer = await askIssuer(request, target, grant);

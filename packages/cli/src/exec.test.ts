@@ -55,6 +55,23 @@ test.each(['MAYFLY', 'ACTIONS', 'VELA'])(
   },
 );
 
+test('a token of the grant that --config does not hand over is masked all the same', async () => {
+  await using issuer = await startStandInIssuer();
+  const directory = temporaryDirectory();
+  const [grant, config] = ['grant.json', 'config.yml'].map((name) => join(directory, name)) as [
+    string,
+    string,
+  ];
+  writeFileSync(grant, JSON.stringify(issuer.grant({ VAULT: 'https://vault.example' })));
+  writeFileSync(config, 'image: alpine\n');
+
+  const { stdout } = await runMayfly(['exec', '--grant', grant, '--config', config, '--', 'cat', grant]);
+
+  expect(issuer.given[0]).toMatch(/^eyJ/);
+  expect(stdout).toContain('"VAULT":"***"');
+  expect(stdout).not.toContain(issuer.given[0]);
+});
+
 test('a grant is read from a file; that of a token is replaced while the command runs, and the new token is masked too', async () => {
   await using issuer = await startStandInIssuer();
   issuer.state.lifetimeSeconds = 3;

@@ -87,6 +87,34 @@ test('a refresh that the issuer refuses is told once, and is the last', async ()
   expect(lines).toEqual(['VAULT could not be refreshed: refused']);
 });
 
+test('what is no word of the issuer, and a token that cannot be masked now, end no refreshing', async () => {
+  const stopped = new AbortController();
+  const lines: string[] = [];
+  const kept: string[] = [];
+  const outcomes = [
+    () => Promise.reject(new CommandError('refused', 'a proxy', { code: 'status 404' })),
+    () => Promise.reject(new CommandError('masking', 'too many')),
+    () => Promise.resolve({ token: testTokenFor(Date.now() / 1000, 3600) }),
+  ];
+  await keepFresh(
+    { name: 'VAULT', audiences: ['v'], token: testTokenFor(0, 1) },
+    {
+      issue: () => (outcomes.shift() as () => Promise<{ token: string }>)() as never,
+      replace(_name, token) {
+        kept.push(token);
+        stopped.abort();
+      },
+      warn: (line) => lines.push(line),
+      signal: stopped.signal,
+      now: Date.now,
+      random: () => 0,
+    },
+  );
+
+  expect(lines).toEqual(['VAULT could not be refreshed: a proxy', 'VAULT could not be refreshed: too many']);
+  expect(kept).toHaveLength(1);
+});
+
 function testTokenFor(iat: number, life: number): string {
   return testToken({ iat, exp: iat + life });
 }

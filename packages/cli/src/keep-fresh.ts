@@ -62,8 +62,13 @@ async function replaceOnce(
     if (keeper.signal.aborted) return 'over';
     if (!(error instanceof CommandError)) throw error;
     keeper.warn(`${name} could not be refreshed: ${error.message}`);
-    return error.failure === 'unreachable' || error.failure === 'configuration' ? 'failed' : 'over';
+    return isFinal(error) ? 'over' : 'failed';
   }
+}
+
+/** Says whether it was the issuer that said no, and not something in its place, or our own room to mask that is full now. */
+function isFinal({ failure, code }: CommandError): boolean {
+  return failure === 'refused' && code !== undefined && !code.startsWith('status ');
 }
 
 /** How long until a token that may have been issued a while ago is to be replaced, ms. */

@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { PassThrough, Transform, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
-import { expect, test } from 'vitest';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, test, vi } from 'vitest';
 import { CommandError } from './exit-codes.ts';
 import { exitOf, runStep } from './run-step.ts';
 
@@ -49,6 +50,36 @@ test('whoever reads the output slowly is given all of it, though the command has
   await finished(slow.end());
   expect(shown).toBe(300_000);
 }, 30_000);
+
+test.for([
+  ['before the command ended', 'trap "exit 7" TERM; echo began; while :; do sleep 0.05; done'],
+  ['after it ended', 'echo began; exit 7'],
+])(
+  'what a command leaves behind, and writes on, holds up no end that was asked for %s',
+  async ([when, rest]) => {
+    const outputs = { stdout: new PassThrough(), stderr: new PassThrough() };
+    let handle: ((signal: NodeJS.Signals) => void) | undefined;
+    const seen = new Set<string>();
+    outputs.stdout.on('data', (text) => {
+      for (const line of String(text).trim().split('\n')) seen.add(line);
+    });
+    const left = '(while echo left; do sleep 0.05; done) & ';
+    const step = runStep({
+      ...{ command: ['sh', '-c', left + rest], environment: process.env, isInputUsed: true, outputs },
+      ...{ guard: () => new PassThrough(), idleMs: when === 'after it ended' ? 60_000 : 500 },
+      onSignal: (handler) => {
+        handle = handler;
+      },
+    });
+    await vi.waitFor(() => expect(seen).toEqual(new Set(['began', 'left'])), 10_000);
+    const isOver = step.then(() => true);
+    if (when === 'after it ended') expect(await Promise.race([isOver, delay(700, false)])).toBe(false);
+
+    handle?.('SIGTERM');
+
+    expect(await step).toBe(7);
+  },
+);
 
 test('a command that cannot be started is told as one, whether Node throws that or sends it later', async () => {
   const words = 'x'.repeat(4 * 1024 * 1024);

@@ -33,27 +33,42 @@ export async function runStep(step: Step): Promise<number> {
     env: step.environment,
     stdio: [step.isInputUsed ? 'ignore' : 'inherit', outlet, outlet],
   });
-  step.onSignal((signal) => child.kill(signal));
+  const asked = { toStop: false, sinceExit: false };
+  step.onSignal((signal) => {
+    asked.toStop = true;
+    asked.sinceExit = child.exitCode !== null || child.signalCode !== null;
+    child.kill(signal);
+  });
   const flows = step.guard ? guardedFlows(child, step.guard, step.outputs) : [];
   const flowing = Promise.all(flows);
   flowing.catch(() => {});
   const code = await exitOf(child, file);
-  await drained(flowing, child, step);
+  await drained(flowing, child, step, asked);
   return code;
 }
 
-/** Resolves when all output has passed; ends it where nothing more comes, and not because whoever reads ours is slow. */
-async function drained(flowing: Promise<unknown>, child: ChildProcess, { outputs, idleMs = IDLE_MS }: Step) {
+/**
+ * Resolves when all output has passed; ends it where nothing more comes, and not because whoever reads ours is slow. Where the
+ * step was asked to stop, what the command left behind has the same time and no more; and none, where it is asked again.
+ */
+async function drained(
+  flowing: Promise<unknown>,
+  child: ChildProcess,
+  { outputs, idleMs = IDLE_MS }: Step,
+  asked: Readonly<{ toStop: boolean; sinceExit: boolean }>,
+) {
   const pipes = [child.stdout, child.stderr] as (Socket | null)[];
   let passed = -1;
-  let idleSince = performance.now();
+  const exitedAt = performance.now();
+  let idleSince = exitedAt;
   const isOver = flowing.then(() => true);
   while (!(await Promise.race([isOver, delay(LOOK_MS, false, { ref: false })]))) {
     const read = pipes.reduce((sum, pipe) => sum + (pipe?.bytesRead ?? 0), 0);
     const isBlocked = outputs.stdout.writableLength + outputs.stderr.writableLength > 0;
     if (read !== passed || isBlocked) idleSince = performance.now();
     passed = read;
-    if (performance.now() - idleSince < idleMs) continue;
+    const waitedMs = performance.now() - (asked.toStop ? exitedAt : idleSince);
+    if (!asked.sinceExit && waitedMs < idleMs) continue;
     for (const pipe of pipes) pipe?.destroy();
     return;
   }

@@ -15,7 +15,8 @@ function maker() {
   const all = Array.from({ length: 9 }, (_, at) => endedBuild((at + 1) * 2, 0));
   return {
     open: (count: number, lastSeq?: number) => {
-      const { bytes, events } = open(all.slice(0, count), lastSeq);
+      const last = lastSeq === undefined ? undefined : { seq: lastSeq, storedAt: 0 };
+      const { bytes, events } = open(all.slice(0, count), last);
       return `${bytes.join('')}= ${events}`;
     },
     written: () => written,
@@ -58,5 +59,13 @@ test('after the log began anew nothing of the old opening is told', () => {
   make(all, undefined);
 
   expect(make([], undefined).bytes.join('')).toBe('');
-  expect(make([endedBuild(1, 0)], 4).bytes.join('')).toBe('1 ');
+  expect(make([endedBuild(1, 0)], { seq: 4, storedAt: 0 }).bytes.join('')).toBe('1 ');
+});
+
+test('whoever saw an end of a stream that was cut short, where another stands now, is told all', () => {
+  const { make } = maker();
+  const [first, another, next] = [endedBuild(2, 0), endedBuild(4, 7), endedBuild(6, 8)];
+
+  expect(make([first, another, next], { seq: 4, storedAt: 0 }).bytes.join('')).toBe('2 4 6 ');
+  expect(make([first, another, next], { seq: 4, storedAt: 7 }).bytes.join('')).toBe('6 ');
 });

@@ -3,8 +3,11 @@ import type { EndedBuild } from './feed-log.ts';
 /** What a feed is opened with: bytes, in their order, and how many ends they tell. */
 export type Opening = { bytes: Buffer[]; events: number };
 
+/** An end that somebody has seen: where it stood and when it was stored (ms), for another may stand there by now. */
+export type Seen = Pick<EndedBuild, 'seq' | 'storedAt'>;
+
 /** Takes every end that there is, and the last that was seen; gives what comes after that, or all where it is not there. */
-export type OpeningMaker = (ends: readonly EndedBuild[], lastSeq: number | undefined) => Opening;
+export type OpeningMaker = (ends: readonly EndedBuild[], last: Seen | undefined) => Opening;
 
 type Made = { at: number; ends: readonly EndedBuild[]; offsets: number[]; bytes: Buffer };
 
@@ -17,16 +20,17 @@ const SHARED_MS = 2000;
  */
 export function openingMaker(write: (ended: EndedBuild) => Buffer, now: () => number): OpeningMaker {
   let made: Made = { at: -Infinity, ends: [], offsets: [], bytes: Buffer.alloc(0) };
-  return (ends, lastSeq) => {
+  return (ends, last) => {
+    const isLast = ({ seq, storedAt }: EndedBuild) => seq === last?.seq && storedAt === last.storedAt;
     let newest = lastOf(made, ends, now());
     if (newest < 0) {
       made = make(ends, write, now());
       newest = ends.length - 1;
     }
     const since = ends.slice(newest + 1);
-    const seen = since.findIndex(({ seq }) => seq === lastSeq);
+    const seen = since.findIndex(isLast);
     if (seen >= 0) return written(since.slice(seen + 1), write);
-    const from = made.ends.findIndex(({ seq }) => seq === lastSeq) + 1;
+    const from = made.ends.findIndex(isLast) + 1;
     const shared = made.bytes.subarray(made.offsets[from] ?? made.bytes.length);
     const added = written(since, write);
     return { bytes: [shared, ...added.bytes], events: made.ends.length - from + added.events };

@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { clientNetwork } from './client-network.ts';
 import type { Feed, Listener } from './feed.ts';
 import type { EndedBuild } from './feed-log.ts';
-import { type Opening, openingMaker } from './feed-opening.ts';
+import { type Opening, openingMaker, type Seen } from './feed-opening.ts';
 import type { FeedPlaces } from './feed-places.ts';
 import { CORS, publicRoute } from './http-documents.ts';
 import type { Metrics } from './metrics.ts';
@@ -60,7 +60,7 @@ export function feedRoute(
       leavePlace();
       leave();
     });
-    tellOpening(response, open(ends, lastSeqOf(request)), feed.windowMs);
+    tellOpening(response, open(ends, lastSeen(request)), feed.windowMs);
     listener.allow(response.writableLength);
   });
 }
@@ -116,7 +116,8 @@ function endWriter(issuer: string): (ended: EndedBuild) => Buffer {
   };
 }
 
-function endEvent(issuer: string, { seq, source, id, attempt, reason, finishedAt }: EndedBuild): string {
+function endEvent(issuer: string, ended: EndedBuild): string {
+  const { seq, storedAt, source, id, attempt, reason, finishedAt } = ended;
   const data = {
     iss: issuer,
     build_id: id,
@@ -125,14 +126,15 @@ function endEvent(issuer: string, { seq, source, id, attempt, reason, finishedAt
     reason,
     jti_prefix: `${writeBuildReference({ source, id, attempt })}.`,
   };
-  return `id: ${seq}\nevent: build.finished\ndata: ${JSON.stringify(data)}\n\n`;
+  return `id: ${seq}-${storedAt}\nevent: build.finished\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
 function beatEvent(): string {
   return `event: beat\ndata: {"time":${Date.now() / 1000}}\n\n`;
 }
 
-function lastSeqOf(request: FastifyRequest): number | undefined {
+function lastSeen(request: FastifyRequest): Seen | undefined {
   const text = request.headers['last-event-id'];
-  return typeof text === 'string' && /^[1-9][0-9]{0,14}$/.test(text) ? Number(text) : undefined;
+  const [, seq, storedAt] = /^([1-9][0-9]{0,14})-([0-9]{1,15})$/.exec(String(text)) ?? [];
+  return seq === undefined ? undefined : { seq: Number(seq), storedAt: Number(storedAt) };
 }
