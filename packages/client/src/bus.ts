@@ -1,3 +1,4 @@
+import { natsTls } from '@mayfly/contracts/nats-tls';
 import { jetstream } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 
@@ -24,7 +25,7 @@ export type Bus = {
 /** Opens a connection that reconnects for ever. */
 export async function openBus({ servers, user, pass, inboxPrefix }: BusOptions): Promise<Bus> {
   const nats = await connect({
-    servers,
+    ...{ servers, ...natsTls(servers) },
     user,
     pass,
     name: 'mayfly client',

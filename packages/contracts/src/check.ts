@@ -1,6 +1,11 @@
 import type { Static, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { Settings } from 'typebox/system';
 import { type ErrorCode, ServiceError } from './errors.ts';
+
+// It stops after eight errors otherwise, and says of each unknown member first that nothing may stand there: with eight of
+// them it would say no more than that, of which nothing is shown. What is checked is never larger than an event or a file.
+Settings.Set({ maxErrors: 100_000 });
 
 /** One thing that is wrong with a value: where (a JSON pointer) and what. */
 export type Fault = { at: string; message: string };
@@ -34,17 +39,28 @@ export function describeFaults(faults: Fault[]): string {
   return faults.map(({ at, message }) => (at ? `${at} ${message}` : message)).join('; ');
 }
 
+const MOST_FAULTS = 20;
+const MOST_NAMES = 10;
+
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, MOST_NAMES).map((name) => name.slice(0, 64));
+  const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : '';
+  return `${shown.join(', ')}${more}`;
+}
+
 type RawError = { keyword: string; instancePath: string; message: string; params: object };
 
 function faultsOf(errors: RawError[]): Fault[] {
   const shown = errors.filter((error) => error.keyword !== 'boolean');
-  return shown.slice(0, 20).map((error) => ({ at: error.instancePath, message: messageOf(error) }));
+  if (shown.length === 0 && errors.length > 0)
+    return [{ at: '', message: 'does not have the expected shape' }];
+  return shown.slice(0, MOST_FAULTS).map((error) => ({ at: error.instancePath, message: messageOf(error) }));
 }
 
 function messageOf({ keyword, message, params }: RawError): string {
   const extra = params as { additionalProperties?: string[]; allowedValues?: unknown[] };
   if (keyword === 'additionalProperties' && extra.additionalProperties) {
-    return `must not have ${extra.additionalProperties.map((name) => name.slice(0, 64)).join(', ')}`;
+    return `must not have ${listed(extra.additionalProperties)}`;
   }
   if (keyword === 'enum' && extra.allowedValues) return `must be one of ${extra.allowedValues.join(', ')}`;
   return message;

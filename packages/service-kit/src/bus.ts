@@ -1,4 +1,5 @@
 import { ServiceError } from '@mayfly/contracts/errors';
+import { natsTls } from '@mayfly/contracts/nats-tls';
 import { type JetStreamClient, jetstream } from '@nats-io/jetstream';
 import {
   connect,
@@ -41,8 +42,9 @@ export async function openBus(
   let changes = 0;
   const closing = new AbortController();
   resources.defer(() => closing.abort());
+  const servers = NATS_URL.split(',');
   const options = {
-    servers: NATS_URL.split(','),
+    ...{ servers, ...natsTls(servers) },
     user: NATS_USER,
     pass: NATS_PASSWORD_FILE,
     name,

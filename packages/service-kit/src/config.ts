@@ -5,7 +5,10 @@ import Type, { type TObject, type TSchema } from 'typebox';
 /** Settings that every service has. */
 export const COMMON_SETTINGS = {
   MAYFLY_CONFIG: Type.String({ minLength: 1, description: 'Path of mayfly.yaml.' }),
-  NATS_URL: Type.String({ pattern: '^(nats|tls)://', description: 'NATS servers, separated by commas.' }),
+  NATS_URL: Type.String({
+    pattern: '^(nats://[^,]+(,nats://[^,]+)*|tls://[^,]+(,tls://[^,]+)*)$',
+    description: 'NATS servers, separated by commas, each `nats://`, or each `tls://`, which insists on TLS.',
+  }),
   NATS_USER: Type.String({ minLength: 1, description: 'NATS user.' }),
   NATS_PASSWORD_FILE: secretFile('File with the password of NATS_USER.'),
   OPS_HOST: Type.String({ default: '127.0.0.1', description: 'Where /livez, /readyz and /metrics listen.' }),
