@@ -52,7 +52,7 @@ function handlerThatFails(times: number) {
       isAtHand: () => true,
       countAhead: () => undefined,
     },
-    ...{ baseUrl: 'https://id.example', now: () => 0, newId: () => 'jti' },
+    ...{ baseUrl: 'https://id.example', now: () => 0, clock: () => 0, newId: () => 'jti' },
     ...{ requestUrl: 'https://id.example/token', requestTokenKey: createSecretKey(Buffer.alloc(32, 7)) },
   };
   const bus = { nats: { publish }, changes: () => state.changes };

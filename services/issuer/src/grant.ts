@@ -8,7 +8,16 @@ import {
   type TokenGrant,
 } from '@mayfly/contracts/events';
 import type { Profile } from '@mayfly/profiles/profile';
-import { findRunning, giveBack, type Issued, type Issuer, issueToken, type Running } from './issue.ts';
+import {
+  findRunning,
+  foundTooLongAgo,
+  giveBack,
+  type Issued,
+  type Issuer,
+  isJustFound,
+  issueToken,
+  type Running,
+} from './issue.ts';
 
 /** What granting needs beside issuing: the address for more tokens, and the key of request tokens. */
 export type Granter = Issuer & { requestUrl: string; requestTokenKey: KeyObject };
@@ -26,13 +35,19 @@ export async function grantTokens(running: Running, granter: Granter, isFirst: b
   const { source, attempt, id_tokens, digest, deadline } = build;
   if (!id_tokens) throw new ServiceError('access_denied', 'the build declares no tokens');
   const declared = Object.entries(id_tokens);
+  const undo = ([, result]: readonly [string, Issued | Refusal]) =>
+    'token' in result && giveBack(build, result.counted, granter);
   const results = await allOrNone(
     declared.map(async ([name, { aud }], at) => {
       const first = isFirst ? at : undefined;
       return [name, await issueOrRefuse(running, aud, granter, first)] as const;
     }),
-    ([, result]) => 'token' in result && giveBack(build, result.counted, granter),
+    undo,
   );
+  if (!isJustFound(running, granter)) {
+    results.forEach(undo);
+    throw foundTooLongAgo();
+  }
   const issued = results.flatMap(([name, result]) => ('token' in result ? [[name, result] as const] : []));
   const refused = results.filter(([, result]) => !('token' in result));
   const profile = granter.sources.get(source)?.profile;
@@ -81,13 +96,14 @@ async function allOrNone<T>(acts: Promise<T>[], undo: (done: T) => void): Promis
 }
 
 type Refused = NonNullable<TokenGrant['data']['id_token_errors']>;
+type Refusal = Refused[string];
 
 async function issueOrRefuse(
   running: Running,
   audience: string | string[],
   issuer: Issuer,
   declared?: number,
-) {
+): Promise<Issued | Refusal> {
   try {
     return await issueToken(running, { audience }, issuer, declared);
   } catch (error) {

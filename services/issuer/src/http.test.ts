@@ -53,6 +53,7 @@ async function afterFinding(does: {
   isAtHand?(): boolean;
   take?(): unknown;
   isKnown?: boolean;
+  clock?(): number;
 }) {
   const done: string[] = [];
   let last: typeof RECORD | undefined = RECORD;
@@ -91,7 +92,7 @@ async function afterFinding(does: {
       isAtHand: () => does.isAtHand?.() ?? true,
       countAhead: () => void done.push('count ahead'),
     },
-    ...{ baseUrl: 'https://id.example', now: () => 0, newId: () => 'jti' },
+    ...{ baseUrl: 'https://id.example', now: () => 0, clock: () => does.clock?.() ?? 0, newId: () => 'jti' },
   } as unknown as Granter;
   const http = createHttp(silent);
   const log = { issued: () => void done.push('log') } as unknown as IssueLog;
@@ -122,6 +123,22 @@ test('a build that was found before is issued to while it is found again', async
   resolve(RECORD);
   expect(await answer).toBe(200);
   expect(done).toEqual(['find', 'take', 'sign', 'count ahead', 'log']);
+});
+
+test('a token that was signed long after its build was found to run goes to nobody, and is not counted', async () => {
+  let clock = 0;
+  const { ask, done } = await afterFinding({
+    find: async () => RECORD,
+    isAtHand: () => false,
+    // As a process does that is paused: its clock goes on.
+    take() {
+      clock += 2501;
+    },
+    clock: () => clock,
+  });
+
+  expect(await ask()).toBe(503);
+  await expect.poll(() => done).toEqual(['find', 'take', 'sign', 'give back 3']);
 });
 
 test('a request token that is not the build’s has nothing done but to look', async () => {

@@ -14,8 +14,10 @@ import { type Granter, regrant } from './grant.ts';
 import {
   countAhead,
   findRunning,
+  foundTooLongAgo,
   giveBack,
   type Issued,
+  isJustFound,
   issueToken,
   lastFound,
   type Running,
@@ -68,6 +70,10 @@ export async function issuerRoutes(http: FastifyInstance, edge: Edge): Promise<v
       }).finally(() => {
         inHand -= 1;
       });
+      if (!isJustFound(running, granter)) {
+        giveBack(running.build, issued.counted, granter);
+        throw foundTooLongAgo();
+      }
       countAhead(running.build, granter);
       log.issued(running.build, issued, 'request');
       return reply

@@ -5,6 +5,7 @@ import { issueAhead } from './issue-ahead.ts';
 
 const buildAt = (seq: number, stream = '2026-11-20T06:00:00Z'): Running => ({
   stream,
+  asked: { now: 0, clock: 0 },
   build: {
     ...{ source: 'acme', attempt: 1, seq, digest: 'd', started_at: 0, deadline: 3_600_000 },
     build: { id: '1' },

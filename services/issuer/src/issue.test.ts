@@ -10,6 +10,7 @@ const KEY = createSecretKey(Buffer.alloc(32, 7));
 const profile = await readProfile(PROFILES_DIR, 'n8n');
 const running: Running = {
   stream: '2026-11-20T06:00:00Z',
+  asked: { now: 0, clock: 0 },
   build: {
     ...{ source: 'acme', attempt: 1, seq: 1, digest: 'd', started_at: 0, deadline: 3_600_000 },
     build: { id: '1', workflow: { id: 'w', name: 'nightly' }, execution: { id: '2' } },
@@ -35,7 +36,7 @@ function issuerAfter(issued: number, policy: Partial<SourcePolicy> = {}) {
       isAtHand: () => true,
       countAhead: () => undefined,
     },
-    ...{ baseUrl: 'https://id.example', now: () => 0, newId: () => 'jti' },
+    ...{ baseUrl: 'https://id.example', now: () => 0, clock: () => 0, newId: () => 'jti' },
   };
   return { issuer, given };
 }
@@ -76,3 +77,29 @@ test('a token that is not signed is not counted, nor are the others of its grant
   await expect(grantTokens(declaring, granter, true)).rejects.toThrow('not now');
   expect(given).toHaveLength(3);
 });
+
+test.each(['now', 'clock'] as const)(
+  'a grant that took so long that its build may have ended goes to nobody: by the clock "%s", as the other may have stood still',
+  async (which) => {
+    const { issuer, given } = issuerAfter(7);
+    let time = 0;
+    const signer: Issuer['signer'] = {
+      async sign() {
+        time = 25_000;
+        return 'signed';
+      },
+    };
+    const granter = {
+      ...{ ...issuer, signer, requestUrl: 'https://id.example/token', requestTokenKey: KEY },
+      [which]: () => time,
+    };
+    const declaring = { ...running, build: { ...running.build, id_tokens: { A: { aud: 'a' } } } };
+
+    await expect(grantTokens(declaring, granter, false)).rejects.toMatchObject({
+      code: 'temporarily_unavailable',
+    });
+    expect(given).toEqual([7]);
+    const asked = { now: time, clock: time };
+    await expect(grantTokens({ ...declaring, asked }, granter, false)).resolves.toBeDefined();
+  },
+);

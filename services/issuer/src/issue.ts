@@ -16,7 +16,7 @@ import type { Signer } from './signer.ts';
 /** What a source's tokens are made by, and which names in them must not pass from one to another. */
 export type Source = { policy: SourcePolicy; profile: Profile; watched: readonly WatchedName[] };
 
-/** What issuing needs: the builds, the sources, whose the names are, who signs, the time (ms) and new ids. */
+/** What issuing needs: the builds, the sources, whose the names are, who signs, the time (ms), a monotonic clock (ms) and new ids. */
 export type Issuer = {
   builds: Pick<BuildReader, 'find' | 'last' | 'forget'>;
   sources: ReadonlyMap<string, Source>;
@@ -25,6 +25,7 @@ export type Issuer = {
   budget: Budget;
   baseUrl: string;
   now(): number;
+  clock(): number;
   newId(): string;
 };
 
@@ -46,8 +47,14 @@ export type Issued = {
 /** How far `nbf` lies before `iat` where the profile does not say: the skew that is allowed for, seconds. */
 const SKEW_SECONDS = 30;
 
-/** A build that was found running, and the stream that it came by. */
-export type Running = { build: AdmittedBuild; stream: string };
+/** A build that was found running, the stream that it came by, and when it was asked for (ms), by the time and by the monotonic clock. */
+export type Running = { build: AdmittedBuild; stream: string; asked: Moment };
+
+type Moment = { now: number; clock: number };
+
+/** For how long a build that was found running is taken to run, ms: longer than all that has to be asked for a token may take. */
+const RUNNING_FOR_MS = 2500;
+const LONG_AGO: Moment = { now: Number.NEGATIVE_INFINITY, clock: Number.NEGATIVE_INFINITY };
 
 /**
  * Issues an ID token for a build that was found running, now or (`issue-ahead.ts`) before: decides by policy and profile
@@ -79,6 +86,21 @@ export async function issueToken(
   });
   return { token, jti, audience: claims['aud'], expiresAt: claims['exp'] as number, counted };
 }
+
+/**
+ * Says whether what was just made for a build may be handed over: a process, or a machine, that was paused after it found the
+ * build has it signed after an end of which it has not heard. By both clocks, as one of them may stand still meanwhile.
+ */
+export function isJustFound({ asked }: Running, issuer: Pick<Issuer, 'now' | 'clock'>): boolean {
+  return Math.max(issuer.now() - asked.now, issuer.clock() - asked.clock) <= RUNNING_FOR_MS;
+}
+
+/** What whoever asked is told where it is not. */
+export const foundTooLongAgo = () =>
+  new ServiceError(
+    'temporarily_unavailable',
+    'making the token took too long to know that the build still runs',
+  );
 
 /** Gives back a token that was counted and that nobody gets: whoever asks again while there is trouble loses nothing by it. */
 export function giveBack(build: AdmittedBuild, counted: number | undefined, issuer: Issuer): void {
@@ -126,7 +148,7 @@ export function lastFound(reference: BuildReference, issuer: Issuer): Running | 
   const source = issuer.sources.get(reference.source);
   if (!build || !source || !issuer.budget.isAtHand(lifeOf(build))) return undefined;
   const isKnown = issuer.names.isKnown(reference.source, namesOf(source.watched, build));
-  return isKnown ? { build, stream: last.stream } : undefined;
+  return isKnown ? { build, stream: last.stream, asked: LONG_AGO } : undefined;
 }
 
 /**
@@ -134,10 +156,11 @@ export function lastFound(reference: BuildReference, issuer: Issuer): Running | 
  * our clock and Redis's are too far apart to say when a token expires.
  */
 export async function findRunning(reference: BuildReference, issuer: Issuer): Promise<Running | undefined> {
+  const asked = { now: issuer.now(), clock: issuer.clock() };
   const known = await issuer.builds.find(reference);
   if (Math.abs(issuer.now() - known.now) > MAX_CLOCK_OFFSET_MS) {
     throw new ServiceError('temporarily_unavailable', 'the clocks are too far apart');
   }
   const build = runningBuild(known, reference.attempt);
-  return build && { build, stream: known.stream };
+  return build && { build, stream: known.stream, asked };
 }

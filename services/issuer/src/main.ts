@@ -82,6 +82,7 @@ await run(
       signer: remoteSigner(bus.nats),
       ...{ sources, baseUrl },
       now: Date.now,
+      clock: () => performance.now(),
       newId: randomUUID,
       requestUrl: `${requestUrl}/token?${REQUEST_QUERY}`,
       requestTokenKey: requestTokenKeys[0] as KeyObject,
