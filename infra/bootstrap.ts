@@ -1,4 +1,11 @@
-import { BUCKETS, CONSUMERS, EVENT_NAMES, NAMES_BUCKET, STREAMS } from '@mayfly/contracts/bus';
+import {
+  BUCKETS,
+  CONSUMERS,
+  EVENT_NAMES,
+  MAX_EVENT_BYTES,
+  NAMES_BUCKET,
+  STREAMS,
+} from '@mayfly/contracts/bus';
 import type { Policy } from '@mayfly/contracts/policy';
 import { buildsRetentionMs, lifecycleRetentionMs } from '@mayfly/contracts/retention';
 import {
@@ -60,6 +67,9 @@ function buildsStream(policy: Policy) {
     ...COMMON,
     name: STREAMS.builds,
     subjects: ['ci.*.build.started', 'ci.*.build.finished', 'ended.*'],
+    // What is a little too long is dead-lettered. No source can make what is read at once, by the hundred, more than the server
+    // keeps for one connection before it cuts it off (64 MiB).
+    max_msg_size: MAX_EVENT_BYTES + 16 * 1024,
     discard: DiscardPolicy.New,
     max_age: nanos(buildsRetentionMs(policy)),
     duplicate_window: nanos(120_000),

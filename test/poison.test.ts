@@ -88,6 +88,18 @@ test.for(POISON)(
   },
 );
 
+test('an event far longer than any is refused to whoever publishes it, and stored nowhere', async () => {
+  const before = (await streams.lastSequences())['BUILDS'];
+
+  const stored = ci.publish(
+    'ci.acme.build.started',
+    JSON.stringify(good()).replace('octocat', 'x'.repeat(90_000)),
+  );
+
+  await expect(stored).rejects.toThrow('message size exceeds maximum allowed');
+  expect((await streams.lastSequences())['BUILDS']).toBe(before);
+});
+
 test('of an event over 64 KiB the dead letter holds the first KiB and the digest', async () => {
   const body = JSON.stringify(good()).replace('octocat', 'x'.repeat(70_000));
 

@@ -24,20 +24,25 @@ export type Progress = {
 
 /** Asks JetStream how far the two consumers are. Throws where it does not answer. */
 export async function readProgress(nats: NatsConnection, jsm: JetStreamManager): Promise<Progress> {
-  // The stream first: a consumer with nothing left then has everything up to this last sequence.
+  // The stream first, and last by its leader what comes after what is acknowledged: where that is nothing, everything up to this
+  // last sequence is. A consumer alone does not say so: what it has left it counts by what its own server holds of the stream.
   const info = await jsm.streams.info(STREAMS.builds);
   const { created, state } = info;
   const starts = await jsm.consumers.info(STREAMS.builds, CONSUMERS.starts);
   const ends = await jsm.consumers.info(STREAMS.builds, CONSUMERS.ends);
+  const [oldestStartAt, oldestEndAt] = await Promise.all([
+    oldestAfter(nats, starts, ['ci.*.build.started']),
+    oldestAfter(nats, ends, ['ci.*.build.finished', 'ended.*']),
+  ]);
   return {
     stream: created,
     firstSeq: state.first_seq,
-    starts: progressOf(starts, state.last_seq),
-    ends: progressOf(ends, state.last_seq),
+    starts: progressOf(starts, oldestStartAt === undefined ? state.last_seq : undefined),
+    ends: progressOf(ends, oldestEndAt === undefined ? state.last_seq : undefined),
     endsWaiting: ends.num_pending + ends.num_ack_pending,
     // Of the stream's leader, which stamps what it stores: that of a consumer may run on a server with another clock.
     at: timeOf(info),
-    oldestEndAt: isDone(ends) ? undefined : await oldestEndAfter(nats, ends.ack_floor.stream_seq),
+    oldestEndAt,
   };
 }
 
@@ -88,20 +93,21 @@ export function replayRange(
 /** The server's own time in its answer, which the client's types do not know (nats-server 2.10 and newer). */
 const timeOf = (info: object) => Date.parse((info as { ts: string }).ts);
 
-const isDone = ({ num_pending, num_ack_pending }: ConsumerInfo) => num_pending === 0 && num_ack_pending === 0;
-
-function progressOf(consumer: ConsumerInfo, lastSeq: number): ConsumerProgress {
-  const { ack_floor, delivered } = consumer;
-  if (!isDone(consumer)) return { floor: ack_floor.stream_seq, delivered: delivered.stream_seq };
-  const last = Math.max(lastSeq, ack_floor.stream_seq);
+/** Takes a consumer, and up to where everything is acknowledged as far as the stream says so; gives how far it is. */
+function progressOf({ ack_floor, delivered }: ConsumerInfo, done: number | undefined): ConsumerProgress {
+  if (done === undefined) return { floor: ack_floor.stream_seq, delivered: delivered.stream_seq };
+  const last = Math.max(done, ack_floor.stream_seq);
   return { floor: last, delivered: last };
 }
 
-async function oldestEndAfter(nats: NatsConnection, floor: number): Promise<number | undefined> {
-  const ends = await Promise.all(
-    ['ci.*.build.finished', 'ended.*'].map((name) => nextAfter(nats, floor, name)),
-  );
-  const times = ends.filter((time) => time !== undefined);
+/** Gives when the oldest event of these names was stored that is not acknowledged (ms), undefined where there is none. */
+async function oldestAfter(
+  nats: NatsConnection,
+  { ack_floor }: ConsumerInfo,
+  eventNames: string[],
+): Promise<number | undefined> {
+  const found = await Promise.all(eventNames.map((name) => nextAfter(nats, ack_floor.stream_seq, name)));
+  const times = found.filter((time) => time !== undefined);
   return times.length > 0 ? Math.min(...times) : undefined;
 }
 

@@ -4,13 +4,22 @@ import { replay } from './replay.ts';
 
 type Sent = { seq: number; deliverySequence: number; pending: number };
 
-/** A consumer that gives these chunks, one a fetch, and says how many it has delivered; replays all of it. */
-async function replayed(chunks: Sent[][], delivered: number, pendingAfter = 0): Promise<number> {
+/**
+ * A consumer that gives these chunks, one a fetch, and says how many it has delivered; `left` is what the leader of the stream
+ * holds beside. Replays all of it.
+ */
+async function replayed(
+  chunks: Sent[][],
+  delivered: number,
+  pendingAfter = 0,
+  left: number[] = [],
+  pendingBefore = 1,
+): Promise<number> {
   let fetched = 0;
   let asked = 0;
   const consumer = {
     info: async () => ({
-      num_pending: asked++ === 0 ? 1 : pendingAfter,
+      num_pending: asked++ === 0 ? pendingBefore : pendingAfter,
       delivered: { consumer_seq: delivered },
     }),
     fetch: async () =>
@@ -23,6 +32,12 @@ async function replayed(chunks: Sent[][], delivered: number, pendingAfter = 0): 
     js: { consumers: { get: async () => consumer } } as unknown as JetStreamClient,
     jsm: {
       consumers: { add: async () => undefined, delete: async () => true },
+      streams: {
+        getMessage: async (_stream: string, { seq: from }: { seq: number }) => {
+          const seq = left.find((one) => one >= from);
+          return seq === undefined ? null : { seq };
+        },
+      },
     } as unknown as JetStreamManager,
   };
   const target = { policy: { sources: {} } } as unknown as Parameters<typeof replay>[1];
@@ -53,4 +68,14 @@ test.each<[string, Sent[][], number, number]>([
   ['there, and did not come', [[message(1), message(2)]], 2, 8],
 ])('a replay is not whole where a message was %s', async (_, chunks, delivered, pending) => {
   await expect(replayed(chunks, delivered, pending)).rejects.toThrow('not every message');
+});
+
+test('a replay is not whole where the server of its consumer is behind the leader of the stream', async () => {
+  const behind = [{ seq: 8, deliverySequence: 1, pending: 0 }];
+  await expect(replayed([behind], 1, 0, [9])).rejects.toThrow('not every message');
+  // What came after the range is delivered by others.
+  expect(await replayed([behind], 1, 0, [11])).toBe(1);
+  // Nor where it has nothing at all.
+  await expect(replayed([], 0, 0, [9], 0)).rejects.toThrow('not every message');
+  expect(await replayed([], 0, 0, [11], 0)).toBe(0);
 });

@@ -18,7 +18,8 @@ import { type Recording, recordRunning } from './record.ts';
 type Source = { js: JetStreamClient; jsm: JetStreamManager };
 type Target = Recording & { policy: Policy };
 
-const CHUNK = 1000;
+/** As many as the server can have on the way to one connection, be they as long as BUILDS takes them. */
+const CHUNK = 500;
 const FILTERS = { ends: ['ci.*.build.finished', 'ended.*'], starts: ['ci.*.build.started'] };
 
 /**
@@ -52,8 +53,19 @@ async function replayPart(
   const name = await makeConsumer(jsm, part);
   try {
     const consumer = await js.consumers.get(STREAMS.builds, name);
+    const reading: Reading = {
+      ...{ consumer, to: part.to, delivered: 0, last: part.from - 1 },
+      // By the leader of the stream.
+      async nextAfter(seq) {
+        // The client's types do not know this way to ask.
+        const query = { seq: seq + 1, next_by_subj: part.filter } as { seq: number };
+        return (await jsm.streams.getMessage(STREAMS.builds, query))?.seq;
+      },
+    };
     const { num_pending } = await consumer.info(true);
-    return num_pending === 0 ? 0 : await readAll({ consumer, to: part.to, delivered: 0 }, target, beat);
+    if (num_pending > 0) return await readAll(reading, target, beat);
+    await nothingIsLeft(reading);
+    return 0;
   } finally {
     await jsm.consumers.delete(STREAMS.builds, name).catch(() => undefined);
   }
@@ -81,8 +93,17 @@ async function makeConsumer(jsm: JetStreamManager, { from, filter }: Part): Prom
   throw new Error('unreachable');
 }
 
-/** A consumer that is read up to a sequence of the stream, and how many messages of it have come. */
-type Reading = { consumer: Consumer; to: number; delivered: number };
+/**
+ * A consumer that is read up to a sequence of the stream, how many messages of it have come, the sequence of the last, and what
+ * gives the sequence of the next one after a sequence.
+ */
+type Reading = {
+  consumer: Consumer;
+  to: number;
+  delivered: number;
+  last: number;
+  nextAfter(seq: number): Promise<number | undefined>;
+};
 
 async function readAll(reading: Reading, target: Target, beat: () => Promise<void>): Promise<number> {
   let next = readChunk(reading);
@@ -111,22 +132,43 @@ async function readAll(reading: Reading, target: Target, beat: () => Promise<voi
  * messages, and where one is missing, or somebody else's consumer has the name by now, it throws.
  */
 async function readChunk(reading: Reading): Promise<{ messages: JsMsg[]; isLast: boolean }> {
+  const { messages, place } = await fetchNext(reading);
+  if (place === 'past the range') return { messages, isLast: true };
+  if (place === 'within' && messages.length > 0) return { messages, isLast: false };
+  // The rest of the range has left the stream meanwhile, or was sent and never came.
+  if (place === 'within') await everythingCame(reading);
+  await nothingIsLeft(reading);
+  return { messages, isLast: true };
+}
+
+/** Fetches the next messages of the range, and says where the last of them stands. */
+async function fetchNext(
+  reading: Reading,
+): Promise<{ messages: JsMsg[]; place: 'within' | 'past the range' | 'at the end' }> {
   const { consumer, to } = reading;
   const messages: JsMsg[] = [];
-  let isLast = false;
   for await (const message of await consumer.fetch({ max_messages: CHUNK, expires: 3000 })) {
     const { deliverySequence, pending } = message.info;
     reading.delivered += 1;
     if (deliverySequence !== reading.delivered) throw incomplete();
     if (message.seq <= to) messages.push(message);
-    isLast = message.seq >= to || pending === 0;
-    if (isLast) break;
+    reading.last = message.seq;
+    if (message.seq >= to) return { messages, place: 'past the range' };
+    if (pending === 0) return { messages, place: 'at the end' };
   }
-  if (isLast || messages.length > 0) return { messages, isLast };
-  // The rest of the range has left the stream meanwhile, or was sent and never came.
+  return { messages, place: 'within' };
+}
+
+async function everythingCame({ consumer, delivered: came }: Reading): Promise<void> {
   const { num_pending, delivered } = await consumer.info();
-  if (num_pending > 0 || delivered.consumer_seq !== reading.delivered) throw incomplete();
-  return { messages, isLast: true };
+  if (num_pending > 0 || delivered.consumer_seq !== came) throw incomplete();
+}
+
+/** A consumer says what its own server holds of the stream, which may be a replica that is behind: throws where more is there. */
+async function nothingIsLeft({ last, to, nextAfter }: Reading): Promise<void> {
+  if (last >= to) return;
+  const next = await nextAfter(last);
+  if (next !== undefined && next <= to) throw incomplete();
 }
 
 const incomplete = () => new Error('not every message of the replay has come');
