@@ -1,5 +1,5 @@
 import type { Admitted } from '@mayfly/build-lifecycle/admit';
-import { type Announcer, record } from '@mayfly/build-lifecycle/record';
+import { type Announcer, record, recordAgain } from '@mayfly/build-lifecycle/record';
 import {
   type BuildRecord,
   buildKey,
@@ -26,7 +26,9 @@ const FUTURE = NOW + 3_600_000;
 type StreamEvent = { kind: 'start' | 'finish'; build: 0 | 1; attempt: 1 | 2 | 3; content: 0 | 1 };
 /** One delivery: which event (by a number that wraps), and after which step the process crashes. */
 type Delivery = { event: number; crash: 'none' | 'before' | 'after-record' };
-type History = { stream: StreamEvent[]; deliveries: Delivery[]; isRebuilt: boolean };
+/** What comes after all data was lost: events, and which events are delivered before all that was handled is replayed. */
+type Loss = { stream: StreamEvent[]; deliveries: number[] };
+type History = { stream: StreamEvent[]; deliveries: Delivery[]; loss: Loss | undefined };
 
 const streamEvent: fc.Arbitrary<StreamEvent> = fc.record({
   kind: fc.constantFrom('start', 'start', 'finish'),
@@ -47,14 +49,20 @@ const history: fc.Arbitrary<History> = fc
       fc.constantFrom('before', 'after-record'),
       fc.constantFrom('before', 'after-record'),
     ),
-    isRebuilt: fc.boolean(),
+    loss: fc.option(
+      fc.record({
+        stream: fc.array(streamEvent, { maxLength: 3 }),
+        deliveries: fc.array(fc.nat(), { maxLength: 4 }),
+      }),
+      { nil: undefined },
+    ),
   })
-  .map(({ stream, deliveries, crashes: [a, b, first, second], isRebuilt }) => {
+  .map(({ stream, deliveries, crashes: [a, b, first, second], loss }) => {
     const crashed = [
       { event: a, crash: first },
       { event: b, crash: second },
     ] as Delivery[];
-    return { stream, deliveries: [...(deliveries as Delivery[]), ...crashed], isRebuilt };
+    return { stream, deliveries: [...(deliveries as Delivery[]), ...crashed], loss };
   });
 
 test('every history of duplicates, shuffles, crashes and replays ends in the state of the pure model', {
@@ -148,14 +156,57 @@ test('a build is forgotten once its end or its deadline is longer ago than it is
 
 /** Delivers a history to the code under test, in its order, then every event once more; compares with the model. */
 async function follow(
-  { stream, deliveries, isRebuilt }: History,
+  { stream, deliveries, loss }: History,
   name: string,
   client: Redis,
   covered: Record<string, number>,
 ) {
   const log = stream.map((event, index) => toAdmitted(event, name, index + 1));
-  // Lives that could have tokens, and those whose end was told.
-  const [ran, told] = [new Set<string>(), new Set<string>()];
+  const { recorder, told } = listeningRecorder(log, name, client);
+  // Lives that could have tokens.
+  const ran = new Set<string>();
+  const deliver = async ({ event, crash }: Delivery) => {
+    const admitted = log[event % log.length] as Admitted;
+    if (crash === 'before') return;
+    // A crash after the record was written loses what it announced.
+    const lossy =
+      crash === 'after-record'
+        ? { ...recorder, announce: { ...recorder.announce, ...SAYS_NOTHING } }
+        : recorder;
+    const outcome = await outcomeOf(admitted, lossy);
+    count(covered, `${admitted.kind}: ${outcome}`);
+    if (admitted.kind === 'start' && outcome === 'running')
+      ran.add(`${admitted.build.build.id} ${admitted.build.attempt}`);
+  };
+  // What was not acknowledged is delivered again, until all of it was handled, ends that came of it included.
+  const deliverFrom = async (first: number, handled = new Set<number>()) => {
+    for (let event = first; event < log.length; event++)
+      if (!handled.has(event)) await deliver({ event, crash: 'none' });
+  };
+  for (const delivery of deliveries) await deliver(delivery);
+  await deliverFrom(0);
+  if (loss) {
+    const builds = [0, 1].map((build) => buildKey(name, `b${build}`));
+    await client.unlink(...builds, `${statusListPrefix(name)}0`);
+    // What had not been acknowledged yet, or has come since, is delivered beside the replay.
+    const replayed = ['finish', 'start'].flatMap((kind) => log.filter((one) => one.kind === kind));
+    for (const event of loss.stream) log.push(toAdmitted(event, name, log.length + 1));
+    const handled = new Set(loss.deliveries.map((event) => event % log.length));
+    for (const event of handled) await deliver({ event, crash: 'none' });
+    for (const one of replayed) await recordAgain(one, recorder);
+    await deliverFrom(replayed.length, handled);
+  }
+  await compare(name, log, client);
+  const running = ['b0', 'b1'].flatMap((id) => {
+    const { state, attempt } = model(log, id) ?? {};
+    return state === 'running' ? [`${id} ${attempt}`] : [];
+  });
+  expect([...ran].filter((life) => !told.has(life) && !running.includes(life))).toEqual([]);
+}
+
+/** A recorder whose announcements are noted: lives whose end was told, and ends that come of it, which join the log. */
+function listeningRecorder(log: Admitted[], name: string, client: Redis) {
+  const told = new Set<string>();
   const announce: Announcer = {
     running: async () => undefined,
     finished: async (_, { data }) => void told.add(`${data.id} ${data.attempt}`),
@@ -177,30 +228,7 @@ async function follow(
     heartbeatMs: () => undefined,
     now: () => NOW,
   };
-  const deliver = async ({ event, crash }: Delivery) => {
-    const admitted = log[event % log.length] as Admitted;
-    if (crash === 'before') return;
-    // A crash after the record was written loses what it announced.
-    const lossy =
-      crash === 'after-record' ? { ...recorder, announce: { ...announce, ...SAYS_NOTHING } } : recorder;
-    const outcome = await outcomeOf(admitted, lossy);
-    count(covered, `${admitted.kind}: ${outcome}`);
-    if (admitted.kind === 'start' && outcome === 'running')
-      ran.add(`${admitted.build.build.id} ${admitted.build.attempt}`);
-  };
-  for (const delivery of deliveries) await deliver(delivery);
-  // What was not acknowledged is delivered again, until all of it was handled, ends that came of it included.
-  for (let index = 0; index < log.length; index++) await deliver({ event: index, crash: 'none' });
-  if (isRebuilt) {
-    await client.unlink(...[0, 1].map((build) => buildKey(name, `b${build}`)), `${statusListPrefix(name)}0`);
-    for (let index = 0; index < log.length; index++) await deliver({ event: index, crash: 'none' });
-  }
-  await compare(name, log, client);
-  const running = ['b0', 'b1'].flatMap((id) => {
-    const { state, attempt } = model(log, id) ?? {};
-    return state === 'running' ? [`${id} ${attempt}`] : [];
-  });
-  expect([...ran].filter((life) => !told.has(life) && !running.includes(life))).toEqual([]);
+  return { recorder, told };
 }
 
 const SAYS_NOTHING = { finished: async () => undefined, ended: async () => undefined };

@@ -49,6 +49,7 @@ await run(
     const heartbeatMs = heartbeatIntervals(policy);
     const recording = { writer, retentionMs: buildsRetentionMs(policy), heartbeatMs };
     const { now, hear } = serverClock(() => performance.now(), Date.now);
+    const announce = announcer(bus.js, now);
     const { progress, endsWaiting } = watchProgress(() => readProgress(bus.nats, jsm), hear);
     const freshness = keepFresh(
       {
@@ -56,7 +57,8 @@ await run(
         runId,
         connection,
         progress,
-        replay: (range, beat) => replay({ js: bus.js, jsm }, { ...recording, policy }, range, beat),
+        replay: (range, beat) =>
+          replay({ js: bus.js, jsm }, { ...recording, policy, announce, now }, range, beat),
       },
       stopping,
       log,
@@ -69,7 +71,6 @@ await run(
       labelNames: ['outcome'],
       registers: [ops.metrics],
     });
-    const announce = announcer(bus.js, now);
     const canHear = () => bus.isConnected() && runId() !== undefined && freshness.isFresh();
     const { listenedMs } = listening(canHear, () => performance.now(), resources);
     const { isPrepared, isFresh } = freshness;

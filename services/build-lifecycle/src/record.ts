@@ -47,14 +47,35 @@ export function recordRunning(build: AdmittedBuild, { writer, retentionMs, heart
   return writer.start(build, build.deadline + retentionMs, checkAfterMs);
 }
 
+/** What recording again needs. */
+export type Replaying = Recording & Teller;
+
+/**
+ * Records again what an event asked for, as a rebuild does. What it asked for has been announced; told is only what can come of
+ * nothing but an event that was recorded before it while the data was gone: lives that this ends and of which nobody knows it.
+ */
+export async function recordAgain(admitted: Admitted, recorder: Replaying): Promise<void> {
+  if (admitted.kind === 'ignored') return;
+  if (admitted.kind === 'finish') {
+    const { replaced } = await recorder.writer.finish(admitted);
+    return await announceReplaced(admitted.source, admitted.id, replaced, recorder);
+  }
+  const { build } = admitted;
+  const { outcome, replaced } = await recordRunning(build, recorder);
+  // Those that began before it were told when it replaced them.
+  const untold = outcome === 'superseded' ? replaced : replaced.filter(({ seq }) => seq > build.seq);
+  await announceReplaced(build.source, build.build.id, untold, recorder);
+  if (outcome === 'conflict-first') await announceConflict(build, recorder);
+}
+
 async function recordStart(build: AdmittedBuild, recorder: Recorder): Promise<Outcome> {
-  const { announce, now } = recorder;
+  const { announce } = recorder;
   const { outcome, replaced } = await recordRunning(build, recorder);
   await announceReplaced(build.source, build.build.id, replaced, recorder);
   if (outcome === 'conflict')
     throw new ServiceError('conflict', 'an earlier start of this build says otherwise');
   if (outcome === 'conflict-first') {
-    await announce.ended(endOf({ ...build, id: build.build.id }, 'conflict', now()));
+    await announceConflict(build, recorder);
     throw new ServiceError(
       'conflict',
       'a later start of this build says otherwise and was admitted first: the build ends',
@@ -84,7 +105,14 @@ async function recordFinish(
   return outcome;
 }
 
-async function announceReplaced(source: string, id: string, replaced: Replaced[], recorder: Recorder) {
+/** What announcing that something is over needs. */
+type Teller = { announce: Pick<Announcer, 'finished' | 'ended'>; now(): number };
+
+async function announceConflict(build: AdmittedBuild, { announce, now }: Teller): Promise<void> {
+  await announce.ended(endOf({ ...build, id: build.build.id }, 'conflict', now()));
+}
+
+async function announceReplaced(source: string, id: string, replaced: Replaced[], recorder: Teller) {
   const at = recorder.now();
   const announced = replaced.map(({ attempt, seq }) =>
     recorder.announce.finished(source, {

@@ -13,18 +13,18 @@ import { nanos } from '@nats-io/transport-node';
 import { admit } from './admit.ts';
 import { storedEvent } from './events.ts';
 import type { ReplayRange } from './progress.ts';
-import { type Recording, recordRunning } from './record.ts';
+import { type Replaying, recordAgain } from './record.ts';
 
 type Source = { js: JetStreamClient; jsm: JetStreamManager };
-type Target = Recording & { policy: Policy };
+type Target = Replaying & { policy: Policy };
 
 /** As many as the server can have on the way to one connection, be they as long as BUILDS takes them. */
 const CHUNK = 500;
 const FILTERS = { ends: ['ci.*.build.finished', 'ended.*'], starts: ['ci.*.build.started'] };
 
 /**
- * Reads parts of BUILDS, ends first, and records every event again by today's policy. Announces nothing. `beat` is called
- * once a chunk; gives the number of events. Throws where NATS or Redis fails.
+ * Reads parts of BUILDS, ends first, and records every event again by today's policy. Announces what nobody can know yet and
+ * nothing else. `beat` is called once a chunk; gives the number of events. Throws where NATS or Redis fails.
  */
 export async function replay(
   source: Source,
@@ -175,9 +175,7 @@ const incomplete = () => new Error('not every message of the replay has come');
 
 async function apply(message: JsMsg, target: Target): Promise<void> {
   try {
-    const admitted = admit(storedEvent(message), target.policy);
-    if (admitted.kind === 'start') await recordRunning(admitted.build, target);
-    else if (admitted.kind === 'finish') await target.writer.finish(admitted);
+    await recordAgain(admit(storedEvent(message), target.policy), target);
   } catch (error) {
     // What is refused for good was dead-lettered when it was first read.
     if (isRedelivered(error)) throw error;
