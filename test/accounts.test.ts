@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { STREAMS } from '@mayfly/contracts/bus';
+import { CONSUMERS, IMPORTED_API, STREAMS } from '@mayfly/contracts/bus';
 import { checkBuildRunning } from '@mayfly/contracts/events';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectCi, startedEvent } from './ci.ts';
-import { openStreams, type Streams } from './operator.ts';
+import { connectAs, openStreams, type Streams } from './operator.ts';
 import { isActive, knownActive } from './relying-party.ts';
 import { type TestSystem, testSystem } from './system.ts';
 
@@ -26,6 +26,34 @@ const ELSEWHERE = [
   '$JS.API.STREAM.DELETE.KV_keyring',
   '$JS.API.CONSUMER.DELETE.BUILDS.build-lifecycle-ends',
 ];
+
+/** What services that others reach from outside may ask: an answer, and twice an empty one, which is what deletes a stream. */
+const QUESTIONS = [
+  ['jwks-publisher', `${IMPORTED_API}.STREAM.MSG.GET.${STREAMS.lifecycle}`, '{"seq":1}'],
+  ['jwks-publisher', `${IMPORTED_API}.DIRECT.GET.${STREAMS.lifecycle}`, '{"seq":9007199254740991}'],
+  [
+    'issuer',
+    `${IMPORTED_API}.CONSUMER.MSG.NEXT.${STREAMS.lifecycle}.${CONSUMERS.issuer}`,
+    '{"batch":1,"no_wait":true}',
+  ],
+] as const;
+
+const deletionsOf = (stream: string) =>
+  ['$JS.API', IMPORTED_API].flatMap((api) => [
+    ...['DELETE', 'PURGE'].map((verb) => `${api}.STREAM.${verb}.${stream}`),
+    ...Object.values(CONSUMERS).map((name) => `${api}.CONSUMER.DELETE.${stream}.${name}`),
+  ]);
+
+/** Gives the names of all streams and their consumers, and how far each stream is. */
+async function everyStream({ main, lastSequences }: Streams) {
+  const names = (await main.streams.list().next()).map(({ config }) => config.name);
+  const consumers = await Promise.all(names.map(async (name) => await main.consumers.list(name).next()));
+  return {
+    names,
+    consumers: consumers.map((all) => all.map(({ name }) => name)),
+    last: await lastSequences(),
+  };
+}
 
 /** Gives the source of each build that LIFECYCLE announces after a sequence. Throws where there is anything else. */
 async function announcedAfter({ main }: Pick<Streams, 'main'>, seq: number): Promise<string[]> {
@@ -88,6 +116,25 @@ describe.for(VERSIONS)('on nats-server %s', (nats) => {
     const { BUILDS: _builds, LIFECYCLE: _lifecycle, ...othersBefore } = before;
     expect(others).toEqual(othersBefore);
     expect(acme.grants).toEqual([]);
+    await stillWorks(system);
+  });
+
+  test('a service that others reach from outside has the server deliver nothing where it may not write itself', async () => {
+    await using streams = await openStreams(system);
+    const there = () => everyStream(streams);
+    const before = await there();
+    const shots = [...ELSEWHERE, ...before.names.flatMap(deletionsOf)].flatMap((reply) =>
+      QUESTIONS.map(([, question, body]) => ({ reply, question, body })),
+    );
+    for (const [user, question, body] of QUESTIONS) {
+      const nats = await connectAs(system, user);
+      for (const { reply, ...shot } of shots) nats.publish(shot.question, shot.body, { reply });
+      // Answered in their order, so that every other is by then.
+      await nats.request(question, body, { timeout: 5000 });
+      await nats.close();
+    }
+
+    expect(await there()).toEqual(before);
     await stillWorks(system);
   });
 

@@ -2,6 +2,7 @@ import {
   BUCKETS,
   CONSUMERS,
   EVENT_NAMES,
+  IMPORTED_API,
   NAMES_BUCKET,
   REBUILD_CONSUMERS,
   STREAMS,
@@ -51,23 +52,25 @@ const SUBJECTS = [
   EVENT_NAMES.adminDeadLetters('replay'),
   EVENT_NAMES.adminKeys('revoke'),
   EVENT_NAMES.adminNames('release'),
-  ...['INFO', 'STREAM.NAMES', 'ACCOUNT.PURGE', 'META.LEADER.STEPDOWN'].map((verb) => `$JS.API.${verb}`),
-  ...ALL_STREAMS.flatMap((stream) => [
-    ...['CREATE', 'UPDATE', 'DELETE', 'PURGE', 'INFO', 'SNAPSHOT', 'RESTORE', 'MSG.GET', 'MSG.DELETE'].map(
-      (verb) => `$JS.API.STREAM.${verb}.${stream}`,
-    ),
-    `$JS.API.DIRECT.GET.${stream}`,
-    `$JS.API.DIRECT.GET.${stream}.x`,
-    ...ALL_CONSUMERS.flatMap((name) => [
-      `$JS.API.CONSUMER.CREATE.${stream}.${name}`,
-      `$JS.API.CONSUMER.CREATE.${stream}.${name}.x`,
-      `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.${name}`,
-      `$JS.API.CONSUMER.INFO.${stream}.${name}`,
-      `$JS.API.CONSUMER.DELETE.${stream}.${name}`,
-      `$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`,
-      `$JS.ACK.${stream}.${name}.1.1.1.1.1`,
+  ...['$JS.API', IMPORTED_API].flatMap((api) => [
+    ...['INFO', 'STREAM.NAMES', 'ACCOUNT.PURGE', 'META.LEADER.STEPDOWN'].map((verb) => `${api}.${verb}`),
+    ...ALL_STREAMS.flatMap((stream) => [
+      ...['CREATE', 'UPDATE', 'DELETE', 'PURGE', 'INFO', 'SNAPSHOT', 'RESTORE', 'MSG.GET', 'MSG.DELETE'].map(
+        (verb) => `${api}.STREAM.${verb}.${stream}`,
+      ),
+      `${api}.DIRECT.GET.${stream}`,
+      `${api}.DIRECT.GET.${stream}.x`,
+      ...ALL_CONSUMERS.flatMap((name) => [
+        `${api}.CONSUMER.CREATE.${stream}.${name}`,
+        `${api}.CONSUMER.CREATE.${stream}.${name}.x`,
+        `${api}.CONSUMER.DURABLE.CREATE.${stream}.${name}`,
+        `${api}.CONSUMER.INFO.${stream}.${name}`,
+        `${api}.CONSUMER.DELETE.${stream}.${name}`,
+        `${api}.CONSUMER.MSG.NEXT.${stream}.${name}`,
+      ]),
     ]),
   ]),
+  ...ALL_STREAMS.flatMap((stream) => ALL_CONSUMERS.map((name) => `$JS.ACK.${stream}.${name}.1.1.1.1.1`)),
   '_INBOX.issuer.x',
   '_INBOX.key-manager.x',
   '$SYS.REQ.SERVER.PING',
@@ -83,7 +86,7 @@ test('an issuer that has the server deliver announcements elsewhere changes no b
   const token = (await ci.heard('deputy')).data.id_tokens['API_TOKEN'] as string;
   const before = await streams.lastSequences();
   const nats = await connectAs(system, 'issuer', { reconnect: false });
-  const next = `$JS.API.CONSUMER.MSG.NEXT.${STREAMS.lifecycle}.${CONSUMERS.issuer}`;
+  const next = `${IMPORTED_API}.CONSUMER.MSG.NEXT.${STREAMS.lifecycle}.${CONSUMERS.issuer}`;
   await system.pause('issuer');
 
   for (const reply of [

@@ -2,6 +2,7 @@ import {
   BUCKETS,
   CONSUMERS,
   EVENT_NAMES,
+  IMPORTED_API,
   MAX_MESSAGE_BYTES,
   NAMES_BUCKET,
   REBUILD_CONSUMERS,
@@ -18,10 +19,10 @@ export const sourceAccount = (source: string) => `ci-${source}`;
 
 const inbox = (user: string) => `_INBOX.${user}.>`;
 
-function consumer(stream: string, name: string): string[] {
+function consumer(stream: string, name: string, api = '$JS.API'): string[] {
   return [
-    `$JS.API.CONSUMER.INFO.${stream}.${name}`,
-    `$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`,
+    `${api}.CONSUMER.INFO.${stream}.${name}`,
+    `${api}.CONSUMER.MSG.NEXT.${stream}.${name}`,
     `$JS.ACK.${stream}.${name}.>`,
     `$JS.ACK.*.*.${stream}.${name}.>`,
   ];
@@ -63,12 +64,12 @@ export const PERMISSIONS: Record<string, Permissions> = {
   },
   issuer: {
     publish: [
-      ...consumer(STREAMS.lifecycle, CONSUMERS.issuer),
+      ...consumer(STREAMS.lifecycle, CONSUMERS.issuer, IMPORTED_API),
       EVENT_NAMES.signIdToken,
       EVENT_NAMES.tokens('*', '*'),
       EVENT_NAMES.revokeBuild,
       `$KV.${NAMES_BUCKET}.*.*.*`,
-      `$JS.API.STREAM.MSG.GET.KV_${NAMES_BUCKET}`,
+      `${IMPORTED_API}.STREAM.MSG.GET.KV_${NAMES_BUCKET}`,
     ],
     subscribe: [inbox('issuer'), `${EVENT_NAMES.grant('*')} issuer`, `${EVENT_NAMES.adminNames('*')} issuer`],
     responds: true,
@@ -77,9 +78,9 @@ export const PERMISSIONS: Record<string, Permissions> = {
     publish: [
       EVENT_NAMES.readKeySet,
       EVENT_NAMES.signStatusList,
-      `$JS.API.DIRECT.GET.${STREAMS.lifecycle}`,
+      `${IMPORTED_API}.DIRECT.GET.${STREAMS.lifecycle}`,
       // Which end is the last, by the leader.
-      `$JS.API.STREAM.MSG.GET.${STREAMS.lifecycle}`,
+      `${IMPORTED_API}.STREAM.MSG.GET.${STREAMS.lifecycle}`,
     ],
     subscribe: [inbox('jwks-publisher'), EVENT_NAMES.keySetChanged('*'), EVENT_NAMES.buildFinishedStored],
   },
@@ -122,23 +123,50 @@ accounts {
       ${users('bootstrap-keys', 'key-manager')}
     ]
     exports: [
-      ${KEY_REQUESTS.map((name) => `{ service: ${quote(name)}, accounts: [MAYFLY] }`).join('\n      ')}
-      { service: ${quote(readKeySet)}, accounts: [MAYFLY] }
+      { service: ${quote(EVENT_NAMES.signIdToken)}, accounts: [ISSUER] }
+      { service: ${quote(EVENT_NAMES.signStatusList)}, accounts: [PUBLISHER] }
+      { service: ${quote(EVENT_NAMES.adminKeys('*'))}, accounts: [MAYFLY] }
+      { service: ${quote(readKeySet)}, accounts: [PUBLISHER] }
       ${sources.map((source) => keySetExport(source)).join('\n      ')}
     ]
   }
   MAYFLY {
     jetstream: enabled
     users: [
-      ${users('bootstrap', 'build-lifecycle', 'issuer', 'jwks-publisher', 'operator')}
+      ${users('bootstrap', 'build-lifecycle', 'operator')}
     ]
     imports: [
-      ${KEY_REQUESTS.map((name) => `{ service: { account: KEYS, subject: ${quote(name)} } }`).join('\n      ')}
-      { service: { account: KEYS, subject: ${quote(readKeySet)} }, to: ${quote(EVENT_NAMES.readKeySet)} }
-      ${sources.map((source) => keySetImport(source)).join('\n      ')}
+      { service: { account: KEYS, subject: ${quote(EVENT_NAMES.adminKeys('*'))} } }
+      { service: { account: ISSUER, subject: ${quote(EVENT_NAMES.adminNames('*'))} } }
     ]
     exports: [
-      ${sources.map((source) => sourceExports(source)).join('\n      ')}
+      ${OF_LIFECYCLE.publisher.map((one) => exported(one, 'PUBLISHER')).join('\n      ')}
+      ${OF_LIFECYCLE.issuer.map((one) => exported(one, 'ISSUER')).join('\n      ')}
+      ${sources.flatMap((source) => fromSource(source).map((name) => `{ service: ${quote(name)}, accounts: [${sourceAccount(source)}] }`)).join('\n      ')}
+    ]
+  }
+  ISSUER {
+    users: [
+      ${users('issuer')}
+    ]
+    imports: [
+      { service: { account: KEYS, subject: ${quote(EVENT_NAMES.signIdToken)} } }
+      ${OF_LIFECYCLE.issuer.map((one) => imported(one)).join('\n      ')}
+    ]
+    exports: [
+      { service: ${quote(EVENT_NAMES.adminNames('*'))}, accounts: [MAYFLY] }
+      ${sources.map((source) => issuerExports(source)).join('\n      ')}
+    ]
+  }
+  PUBLISHER {
+    users: [
+      ${users('jwks-publisher')}
+    ]
+    imports: [
+      { service: { account: KEYS, subject: ${quote(EVENT_NAMES.signStatusList)} } }
+      { service: { account: KEYS, subject: ${quote(readKeySet)} }, to: ${quote(EVENT_NAMES.readKeySet)} }
+      ${sources.map((source) => keySetImport(source)).join('\n      ')}
+      ${OF_LIFECYCLE.publisher.map((one) => imported(one)).join('\n      ')}
     ]
   }
 ${sources.map((source) => sourceConfig(source, password(sourceAccount(source)))).join('\n')}
@@ -146,23 +174,63 @@ ${sources.map((source) => sourceConfig(source, password(sourceAccount(source))))
 `;
 }
 
-/** What is asked of `key-manager` across the border of its account. */
-const KEY_REQUESTS = [EVENT_NAMES.signIdToken, EVENT_NAMES.signStatusList, EVENT_NAMES.adminKeys('*')];
+/** A subject that crosses the border of an account: what is asked there, with one answer or several, or what is heard from there. */
+type Crossing = { subject: string; is: 'service' | 'services' | 'stream' };
+
+/**
+ * What the services that others reach from outside have of the account of builds. They are in accounts of their own because a
+ * server delivers what JetStream answers to whatever subject the question names for it, and asks nobody whether it may: within one
+ * account that is any request of JetStream, and whoever may read one stream could delete every other.
+ */
+const OF_LIFECYCLE: Record<'issuer' | 'publisher', Crossing[]> = {
+  issuer: [
+    ...consumer(STREAMS.lifecycle, CONSUMERS.issuer).map(
+      (subject): Crossing => ({ subject, is: subject.includes('MSG.NEXT') ? 'services' : 'service' }),
+    ),
+    { subject: `$KV.${NAMES_BUCKET}.*.*.*`, is: 'service' },
+    { subject: `$JS.API.STREAM.MSG.GET.KV_${NAMES_BUCKET}`, is: 'service' },
+    { subject: EVENT_NAMES.revokeBuild, is: 'service' },
+  ],
+  publisher: [
+    { subject: `$JS.API.DIRECT.GET.${STREAMS.lifecycle}`, is: 'services' },
+    { subject: `$JS.API.STREAM.MSG.GET.${STREAMS.lifecycle}`, is: 'service' },
+    { subject: EVENT_NAMES.buildFinishedStored, is: 'stream' },
+  ],
+};
+
+function exported({ subject, is }: Crossing, account: string): string {
+  const kind = is === 'stream' ? 'stream' : 'service';
+  const several = is === 'services' ? ', response_type: "stream"' : '';
+  return `{ ${kind}: ${quote(subject)}, accounts: [${account}]${several} }`;
+}
+
+function imported({ subject, is }: Crossing): string {
+  const kind = is === 'stream' ? 'stream' : 'service';
+  const here = subject.replace(/^\$JS\.API\./, `${IMPORTED_API}.`);
+  return `{ ${kind}: { account: MAYFLY, subject: ${quote(subject)} }${here === subject ? '' : `, to: ${quote(here)}`} }`;
+}
 
 const bucketSubject = (source: string) => `$KV.${BUCKETS.keySets}.${source}`;
 const readKeySet = `$JS.API.STREAM.MSG.GET.KV_${BUCKETS.keySets}`;
 
 function keySetExport(source: string): string {
-  return `{ stream: ${quote(bucketSubject(source))}, accounts: [MAYFLY] }`;
+  return `{ stream: ${quote(bucketSubject(source))}, accounts: [PUBLISHER] }`;
 }
 
 function keySetImport(source: string): string {
   return `{ stream: { account: KEYS, subject: ${quote(bucketSubject(source))} }, to: ${quote(EVENT_NAMES.keySetChanged(source))} }`;
 }
 
-function sourceExports(source: string): string {
+/** What a source says to the account of builds. */
+const fromSource = (source: string) => [
+  EVENT_NAMES.started(source),
+  EVENT_NAMES.finished(source),
+  EVENT_NAMES.heartbeat(source),
+];
+
+function issuerExports(source: string): string {
   const account = sourceAccount(source);
-  return `{ service: "ci.${source}.>", accounts: [${account}] }
+  return `{ service: ${quote(EVENT_NAMES.grant(source))}, accounts: [${account}] }
       { stream: "tokens.${source}.>", accounts: [${account}] }`;
 }
 
@@ -174,8 +242,11 @@ function sourceConfig(source: string, password: string): string {
       ${user(name, password, permissions)}
     ]
     imports: [
-      { service: { account: MAYFLY, subject: "ci.${source}.>" } }
-      { stream: { account: MAYFLY, subject: "tokens.${source}.>" } }
+      ${fromSource(source)
+        .map((name) => `{ service: { account: MAYFLY, subject: ${quote(name)} } }`)
+        .join('\n      ')}
+      { service: { account: ISSUER, subject: ${quote(EVENT_NAMES.grant(source))} } }
+      { stream: { account: ISSUER, subject: "tokens.${source}.>" } }
     ]
   }`;
 }

@@ -50,6 +50,12 @@ export const EVENT_NAMES = {
   keySetChanged: (source: string) => `key-sets.changed.${source}`,
 } as const;
 
+/**
+ * What JetStream's own `$JS.API` is called where the streams are another account's: within an account the server keeps that name
+ * for streams of its own.
+ */
+export const IMPORTED_API = 'builds-api';
+
 /** Longest event that is read, bytes; what is longer is dead-lettered by its first KiB and its digest. */
 export const MAX_EVENT_BYTES = 64 * 1024;
 

@@ -30,13 +30,15 @@ const REQUEST_TIMEOUT_MS = 1000;
 
 /**
  * Opens a connection to NATS that reconnects for ever and notices a frozen server within ten seconds.
- * Waits for the first connection; without a server it resolves when there is one.
+ * Waits for the first connection; without a server it resolves when there is one. `apiPrefix` is what JetStream's API is called
+ * where its streams are another account's.
  */
 export async function openBus(
   { NATS_URL, NATS_USER, NATS_PASSWORD_FILE }: Address,
   name: string,
   resources: AsyncDisposableStack,
   log: Logger,
+  apiPrefix?: string,
 ): Promise<Bus> {
   let isUp = true;
   let changes = 0;
@@ -71,7 +73,7 @@ export async function openBus(
   }).catch((error: unknown) => log.error({ err: error }, 'nats status failed'));
   resources.defer(() => nats.close());
   return {
-    ...{ nats, js: jetstream(nats), closing: closing.signal },
+    ...{ nats, js: jetstream(nats, apiPrefix === undefined ? {} : { apiPrefix }), closing: closing.signal },
     isConnected: () => isUp && !nats.isClosed(),
     changes: () => changes,
   };

@@ -1,5 +1,6 @@
 import { type KeyObject, randomUUID } from 'node:crypto';
 import { buildReader } from '@mayfly/build-store/reader';
+import { IMPORTED_API } from '@mayfly/contracts/bus';
 import { POLICY_DEFAULTS } from '@mayfly/contracts/policy';
 import { REQUEST_QUERY, withOneQuery } from '@mayfly/contracts/request-url';
 import { watchedNames } from '@mayfly/profiles/names';
@@ -69,11 +70,13 @@ await run(
       }),
     );
     const link = openRedis(config, COMMAND_TIMEOUT_MS, resources, log);
-    const bus = await openBus(config, 'issuer', resources, log);
+    const bus = await openBus(config, 'issuer', resources, log, IMPORTED_API);
     ops.readyWhen('nats', bus.isConnected);
     ops.readyWhen('redis', () => link.runId() !== undefined);
     const tokenLog = issueLog(log, ops.metrics);
-    const jsm = await jetstreamManager(bus.nats, { checkAPI: false, timeout: 1000 });
+    const jsm = await jetstreamManager(bus.nats, {
+      ...{ apiPrefix: IMPORTED_API, checkAPI: false, timeout: 1000 },
+    });
     const names = { store: nameStore(bus.js, jsm), now: () => Math.floor(Date.now() / 1000) };
     const granter = {
       names: nameKeeper({ ...names, refused: tokenLog.nameRefused, clock: () => performance.now() }),

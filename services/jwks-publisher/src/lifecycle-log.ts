@@ -1,4 +1,4 @@
-import { EVENT_NAMES, STREAMS } from '@mayfly/contracts/bus';
+import { EVENT_NAMES, IMPORTED_API, STREAMS } from '@mayfly/contracts/bus';
 import { ServiceError } from '@mayfly/contracts/errors';
 import { checkBuildFinal } from '@mayfly/contracts/events';
 import type { Msg, NatsConnection } from '@nats-io/transport-node';
@@ -19,8 +19,8 @@ export type LifecycleLog = {
 };
 
 const TIMEOUT_MS = 1500;
-const DIRECT = `$JS.API.DIRECT.GET.${STREAMS.lifecycle}`;
-const BY_LEADER = `$JS.API.STREAM.MSG.GET.${STREAMS.lifecycle}`;
+const DIRECT = `${IMPORTED_API}.DIRECT.GET.${STREAMS.lifecycle}`;
+const BY_LEADER = `${IMPORTED_API}.STREAM.MSG.GET.${STREAMS.lifecycle}`;
 const END_OF_BATCH = 204;
 const NOTHING_THERE = 404;
 
