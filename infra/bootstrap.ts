@@ -2,7 +2,7 @@ import {
   BUCKETS,
   CONSUMERS,
   EVENT_NAMES,
-  MAX_EVENT_BYTES,
+  MAX_STORED_EVENT_BYTES,
   NAMES_BUCKET,
   STREAMS,
 } from '@mayfly/contracts/bus';
@@ -69,7 +69,7 @@ function buildsStream(policy: Policy) {
     subjects: ['ci.*.build.started', 'ci.*.build.finished', 'ended.*'],
     // What is a little too long is dead-lettered. No source can make what is read at once, by the hundred, more than the server
     // keeps for one connection before it cuts it off (64 MiB).
-    max_msg_size: MAX_EVENT_BYTES + 16 * 1024,
+    max_msg_size: MAX_STORED_EVENT_BYTES,
     discard: DiscardPolicy.New,
     max_age: nanos(buildsRetentionMs(policy)),
     duplicate_window: nanos(120_000),

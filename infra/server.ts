@@ -37,7 +37,7 @@ const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 export const NATS: Kind = {
   name: 'nats-server',
   override: 'MAYFLY_NATS_SERVER',
-  minimum: '2.10.23',
+  minimum: '2.10.27',
   reason: 'older ones can lose a stream when they crash',
   configArgs: (config) => ['-c', config],
 };

@@ -50,15 +50,15 @@ test('servers on PATH are taken, and nothing is fetched for them', async () => {
 
 test('a nats-server on PATH that is too old is passed over for a newer one, with its version and the reason', async () => {
   const old = program('old', 'nats-server', 'nats-server: v2.9.10');
-  program('new', 'nats-server', 'nats-server: v2.10.23');
+  program('new', 'nats-server', 'nats-server: v2.10.27');
   program('new', 'redis-server', 'Redis server v=7.0.15 sha=0');
 
   const found = await find(`${join(root, 'old')}:${join(root, 'new')}`);
 
-  expect(found.nats).toMatchObject({ version: '2.10.23', from: 'PATH' });
+  expect(found.nats).toMatchObject({ version: '2.10.27', from: 'PATH' });
   expect(said).toHaveLength(1);
   expect(said[0]).toContain(`nats-server 2.9.10 (${old})`);
-  expect(said[0]).toContain('Mayfly needs 2.10.23 or newer');
+  expect(said[0]).toContain('Mayfly needs 2.10.27 or newer');
 });
 
 test('servers in the cache are taken when PATH has none, with the libraries beside them', async () => {
@@ -121,7 +121,7 @@ test('one error says what would do when no server is to be had', async () => {
 
   expect(error).toBeInstanceOf(Error);
   const { message } = error as Error;
-  for (const word of ['nats-server 2.10.23', 'redis-server 7.0.0', 'PATH', 'Debian', 'Docker']) {
+  for (const word of ['nats-server 2.10.27', 'redis-server 7.0.0', 'PATH', 'Debian', 'Docker']) {
     expect(message).toContain(word);
   }
 });
@@ -129,11 +129,11 @@ test('one error says what would do when no server is to be had', async () => {
 test.for([
   ['2.9.10', true],
   ['2.10.22', true],
-  ['2.10.23', false],
+  ['2.10.27', false],
   ['2.11.0', false],
   ['10.0.0', false],
-] as const)('%s is older than 2.10.23: %s', ([version, expected]) => {
-  const actual = isOlder(version, '2.10.23');
+] as const)('%s is older than 2.10.27: %s', ([version, expected]) => {
+  const actual = isOlder(version, '2.10.27');
 
   expect(actual).toBe(expected);
 });

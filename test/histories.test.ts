@@ -193,7 +193,7 @@ async function follow(
     for (const event of loss.stream) log.push(toAdmitted(event, name, log.length + 1));
     const handled = new Set(loss.deliveries.map((event) => event % log.length));
     for (const event of handled) await deliver({ event, crash: 'none' });
-    for (const one of replayed) await recordAgain(one, recorder);
+    for (const one of replayed) await recordAgain(one, { ...recorder, toldForMs: 60_000 });
     await deliverFrom(replayed.length, handled);
   }
   await compare(name, log, client);

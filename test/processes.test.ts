@@ -155,7 +155,11 @@ describe('a service', () => {
     const { port } = new URL(system.urlOf('jwks-publisher'));
     const slow = connect(Number(port), '127.0.0.1');
     slow.on('error', () => undefined);
-    slow.write('POST /acme/introspect HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\ntoken');
+    // The answer to `expect` says that the request is in hand.
+    const head = ['POST /acme/introspect HTTP/1.1', 'host: x', 'content-length: 10', 'expect: 100-continue'];
+    slow.write(`${head.join('\r\n')}\r\n\r\n`);
+    expect(String((await once(slow, 'data'))[0])).toContain('100 Continue');
+    slow.write('token');
     const readiness = () => fetch(`${system.opsUrlOf('jwks-publisher')}/readyz`).then(({ status }) => status);
     expect(await readiness()).toBe(200);
 

@@ -125,7 +125,7 @@ accounts {
     exports: [
       { service: ${quote(EVENT_NAMES.signIdToken)}, accounts: [ISSUER] }
       { service: ${quote(EVENT_NAMES.signStatusList)}, accounts: [PUBLISHER] }
-      { service: ${quote(EVENT_NAMES.adminKeys('*'))}, accounts: [MAYFLY] }
+      { service: ${quote(EVENT_NAMES.adminKeys('*'))}, accounts: [OPERATOR] }
       { service: ${quote(readKeySet)}, accounts: [PUBLISHER] }
       ${sources.map((source) => keySetExport(source)).join('\n      ')}
     ]
@@ -133,13 +133,11 @@ accounts {
   MAYFLY {
     jetstream: enabled
     users: [
-      ${users('bootstrap', 'build-lifecycle', 'operator')}
-    ]
-    imports: [
-      { service: { account: KEYS, subject: ${quote(EVENT_NAMES.adminKeys('*'))} } }
-      { service: { account: ISSUER, subject: ${quote(EVENT_NAMES.adminNames('*'))} } }
+      ${users('bootstrap', 'build-lifecycle')}
     ]
     exports: [
+      { service: ${quote(EVENT_NAMES.adminBuilds('*'))}, accounts: [OPERATOR] }
+      { service: ${quote(EVENT_NAMES.adminDeadLetters('*'))}, accounts: [OPERATOR] }
       ${OF_LIFECYCLE.publisher.map((one) => exported(one, 'PUBLISHER')).join('\n      ')}
       ${OF_LIFECYCLE.issuer.map((one) => exported(one, 'ISSUER')).join('\n      ')}
       ${sources.flatMap((source) => fromSource(source).map((name) => `{ service: ${quote(name)}, accounts: [${sourceAccount(source)}] }`)).join('\n      ')}
@@ -154,8 +152,19 @@ accounts {
       ${OF_LIFECYCLE.issuer.map((one) => imported(one)).join('\n      ')}
     ]
     exports: [
-      { service: ${quote(EVENT_NAMES.adminNames('*'))}, accounts: [MAYFLY] }
+      { service: ${quote(EVENT_NAMES.adminNames('*'))}, accounts: [OPERATOR] }
       ${sources.map((source) => issuerExports(source)).join('\n      ')}
+    ]
+  }
+  OPERATOR {
+    users: [
+      ${users('operator')}
+    ]
+    imports: [
+      { service: { account: MAYFLY, subject: ${quote(EVENT_NAMES.adminBuilds('*'))} } }
+      { service: { account: MAYFLY, subject: ${quote(EVENT_NAMES.adminDeadLetters('*'))} } }
+      { service: { account: ISSUER, subject: ${quote(EVENT_NAMES.adminNames('*'))} } }
+      { service: { account: KEYS, subject: ${quote(EVENT_NAMES.adminKeys('*'))} } }
     ]
   }
   PUBLISHER {
@@ -200,7 +209,8 @@ const OF_LIFECYCLE: Record<'issuer' | 'publisher', Crossing[]> = {
 
 function exported({ subject, is }: Crossing, account: string): string {
   const kind = is === 'stream' ? 'stream' : 'service';
-  const several = is === 'services' ? ', response_type: "stream"' : '';
+  // The server remembers whom each of several answers goes to until nobody listens, or for two minutes: a pull lasts five seconds.
+  const several = is === 'services' ? ', response_type: "stream", response_threshold: "10s"' : '';
   return `{ ${kind}: ${quote(subject)}, accounts: [${account}]${several} }`;
 }
 

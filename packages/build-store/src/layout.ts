@@ -81,7 +81,8 @@ export function redisTime(seconds: string, micros: string): number {
   return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
 }
 
-const readTime = (text: string | undefined) => Number.parseInt(text ?? '', 36);
+/** Takes a time as records have it; gives it in ms. */
+export const readTime = (text: string | undefined) => Number.parseInt(text ?? '', 36);
 
 /** Reasons that most builds end for, which records hold as their number here: one may be added at the end, and none moved. */
 const REASONS = [

@@ -61,7 +61,7 @@ end
 -- KEYS: build, checks, beginning of the names of the status lists. ARGS: see set_running.
 -- Gives the outcome, and the lives of lower attempts that were replaced while they ran, by this start, when it was first
 -- told, or before it: whoever replaced one may have stopped before it said so. Of a start that is superseded this is its own
--- life: it may have run in a Redis whose data is lost.
+-- life, which may have run in a Redis whose data is lost, and since when it is that a higher attempt runs or has ended.
 local function build_start(keys, args)
   local state, attempt, seq, digest, value, lives = head(keys[1])
   local asked, asked_seq = tonumber(args[1]), tonumber(args[2])
@@ -74,7 +74,10 @@ local function build_start(keys, args)
     set_running(keys, args, lives)
     return {'running', lives}
   end
-  if asked < attempt then return {'superseded', string.format(' %d %d', asked, asked_seq)} end
+  if asked < attempt then
+    local since = string.match(value, '^%a %d+ %d+ (%w+)')
+    return {'superseded', string.format(' %d %d', asked, asked_seq), since}
+  end
   if state == 'f' then
     if seq == 0 or asked_seq < seq then
       local text = string.gsub(value, '^f (%d+) %d+', 'f %1 ' .. args[2])

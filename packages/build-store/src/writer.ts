@@ -9,6 +9,7 @@ import {
   checkMember,
   readCheckMember,
   readRecord,
+  readTime,
   statusListPrefix,
   writeFacts,
   writeReason,
@@ -44,12 +45,15 @@ export type BuildName = { source: string; id: string };
 
 /** The one writer of builds. */
 export type BuildWriter = {
-  /** Records a start: until when its status list is kept, and how long until somebody has to look whether it should end (ms). */
+  /**
+   * Records a start: until when its status list is kept, and how long until somebody has to look whether it should end (ms). Of one
+   * that is superseded gives since when a higher attempt runs, or has ended (ms).
+   */
   start(
     build: AdmittedBuild,
     listUntil: number,
     checkAfterMs: number,
-  ): Promise<{ outcome: StartOutcome; replaced: Replaced[] }>;
+  ): Promise<{ outcome: StartOutcome; replaced: Replaced[]; since?: number }>;
   finish(finish: Finish): Promise<{ outcome: FinishOutcome; seq: number; replaced: Replaced[] }>;
   /**
    * Gives builds that have to be looked at, at most `limit`, and Redis's time (ms). They are the caller's for `holdMs`:
@@ -89,7 +93,7 @@ export function buildWriter(redis: Redis): BuildWriter {
       const args = all.flatMap(({ source, id, args: own }) => [...own, checkMember(source, id)]);
       return (await guarded(redis.fcall(name, keys.length + 1, CHECKS_KEY, ...keys, ...args))) as Reply[];
     });
-  const start = onBuilds<Failed | [StartOutcome, string]>('builds_start');
+  const start = onBuilds<Failed | [StartOutcome, string, string?]>('builds_start');
   const finish = onBuilds<Failed | [FinishOutcome, number, string]>('builds_finish');
   return {
     async start(build, listUntil, checkAfterMs) {
@@ -97,8 +101,8 @@ export function buildWriter(redis: Redis): BuildWriter {
       const facts = writeFacts(build);
       const times = [writeTime(started_at), writeTime(deadline)] as const;
       const args = [attempt, seq, ...times, digest, facts, listUntil, checkAfterMs];
-      const [outcome, lives] = recorded(await start({ source, id: build.build.id, args }));
-      return { outcome, replaced: readReplaced(lives) };
+      const [outcome, lives, since] = recorded(await start({ source, id: build.build.id, args }));
+      return { outcome, replaced: readReplaced(lives), ...(since ? { since: readTime(since) } : {}) };
     },
     async finish({ source, id, attempt, finishedAt, reason }) {
       const args = [attempt, writeTime(finishedAt), writeReason(reason)];

@@ -24,6 +24,13 @@ export type Step = {
 /** What a command started may hold its output open after it: it is waited for no longer than nothing has come for so long. */
 const IDLE_MS = 5_000;
 const LOOK_MS = 100;
+/** What asks a step to stop; other signals ask the command for something of its own. */
+const STOPS: ReadonlySet<string> = new Set(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT']);
+/** Of two signals that come closer together than this one is the same, by another way. */
+const AGAIN_MS = 1000;
+
+/** Whether a step was asked to stop, and when it was last. */
+type Asked = { toStop: boolean; last: number };
 
 /** Runs a command; gives its exit code, 128 + n where a signal ended it. Throws where its output cannot be guarded. */
 export async function runStep(step: Step): Promise<number> {
@@ -33,10 +40,12 @@ export async function runStep(step: Step): Promise<number> {
     env: step.environment,
     stdio: [step.isInputUsed ? 'ignore' : 'inherit', outlet, outlet],
   });
-  const asked = { toStop: false, sinceExit: false };
+  const asked: Asked = { toStop: false, last: Number.NEGATIVE_INFINITY };
   step.onSignal((signal) => {
-    asked.toStop = true;
-    asked.sinceExit = child.exitCode !== null || child.signalCode !== null;
+    if (STOPS.has(signal)) {
+      asked.toStop = true;
+      asked.last = performance.now();
+    }
     child.kill(signal);
   });
   const flows = step.guard ? guardedFlows(child, step.guard, step.outputs) : [];
@@ -55,7 +64,7 @@ async function drained(
   flowing: Promise<unknown>,
   child: ChildProcess,
   { outputs, idleMs = IDLE_MS }: Step,
-  asked: Readonly<{ toStop: boolean; sinceExit: boolean }>,
+  asked: Readonly<Asked>,
 ) {
   const pipes = [child.stdout, child.stderr] as (Socket | null)[];
   let passed = -1;
@@ -68,7 +77,7 @@ async function drained(
     if (read !== passed || isBlocked) idleSince = performance.now();
     passed = read;
     const waitedMs = performance.now() - (asked.toStop ? exitedAt : idleSince);
-    if (!asked.sinceExit && waitedMs < idleMs) continue;
+    if (asked.last <= exitedAt + AGAIN_MS && waitedMs < idleMs) continue;
     for (const pipe of pipes) pipe?.destroy();
     return;
   }

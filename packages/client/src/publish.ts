@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { MAX_EVENT_BYTES } from '@mayfly/contracts/bus';
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { Bus } from './bus.ts';
 
@@ -10,7 +11,7 @@ const LONGEST_WAIT_MS = 2_000;
 
 /**
  * Publishes an event under its own id, again and again until it is acknowledged: what timed out may be stored, and the
- * id keeps it from being stored twice. Throws `conflict` where the very first publish is called a duplicate: somebody
+ * id keeps it from being stored twice. Throws `payload_too_large`, and `conflict` where the very first publish is called a duplicate: somebody
  * else has used the id, and the event is lost.
  */
 export async function publishOnce(
@@ -21,6 +22,8 @@ export async function publishOnce(
 ): Promise<void> {
   const giveUpAt = Date.now() + giveUpAfterMs;
   const body = JSON.stringify(event);
+  if (Buffer.byteLength(body) > MAX_EVENT_BYTES)
+    throw new ServiceError('payload_too_large', 'the event is larger than 64 KiB');
   for (let attempt = 0; ; attempt += 1) {
     try {
       const { duplicate } = await bus.publish(eventName, body, event.id, answerWithinMs);

@@ -11,7 +11,7 @@ export const CONSUMERS = {
 /** Key-value buckets; both belong to the account of `key-manager`. */
 export const BUCKETS = { keyring: 'keyring', keySets: 'key-sets' } as const;
 
-/** Key-value bucket of `issuer`, in its own account: which name was seen with which immutable id. */
+/** Key-value bucket of `issuer`, in the account of builds: which name was seen with which immutable id. */
 export const NAMES_BUCKET = 'names';
 
 /** Event names: what is published where. */
@@ -56,8 +56,11 @@ export const EVENT_NAMES = {
  */
 export const IMPORTED_API = 'builds-api';
 
-/** Longest event that is read, bytes; what is longer is dead-lettered by its first KiB and its digest. */
+/** Longest event that is read, bytes; what is a little longer is dead-lettered by its first KiB and its digest. */
 export const MAX_EVENT_BYTES = 64 * 1024;
+
+/** Longest event that BUILDS takes, with its headers, bytes; what is longer is refused to who publishes it. */
+export const MAX_STORED_EVENT_BYTES = MAX_EVENT_BYTES + 16 * 1024;
 
 /** Longest message that the server takes, bytes. */
 export const MAX_MESSAGE_BYTES = 512 * 1024;

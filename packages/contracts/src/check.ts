@@ -4,8 +4,8 @@ import { Settings } from 'typebox/system';
 import { type ErrorCode, ServiceError } from './errors.ts';
 
 // It stops after eight errors otherwise, and says of each unknown member first that nothing may stand there: with eight of
-// them it would say no more than that, of which nothing is shown. What is checked is never larger than an event or a file.
-Settings.Set({ maxErrors: 100_000 });
+// them it would say no more than that, of which nothing is shown. What many more than these would take nobody may make us spend.
+Settings.Set({ maxErrors: 500 });
 
 /** One thing that is wrong with a value: where (a JSON pointer) and what. */
 export type Fault = { at: string; message: string };
@@ -53,7 +53,7 @@ type RawError = { keyword: string; instancePath: string; message: string; params
 function faultsOf(errors: RawError[]): Fault[] {
   const shown = errors.filter((error) => error.keyword !== 'boolean');
   if (shown.length === 0 && errors.length > 0)
-    return [{ at: '', message: 'does not have the expected shape' }];
+    return [{ at: '', message: 'has more faults than are counted' }];
   return shown.slice(0, MOST_FAULTS).map((error) => ({ at: error.instancePath, message: messageOf(error) }));
 }
 

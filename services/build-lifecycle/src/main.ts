@@ -1,6 +1,6 @@
 import { markKeeper } from '@mayfly/build-store/mark-keeper';
 import { buildWriter } from '@mayfly/build-store/writer';
-import { buildsRetentionMs } from '@mayfly/contracts/retention';
+import { buildsRetentionMs, feedWindowMs } from '@mayfly/contracts/retention';
 import { basicAuthentication } from '@mayfly/service-kit/basic-auth';
 import { openBus } from '@mayfly/service-kit/bus';
 import { readSecrets } from '@mayfly/service-kit/config';
@@ -51,14 +51,14 @@ await run(
     const { now, hear } = serverClock(() => performance.now(), Date.now);
     const announce = announcer(bus.js, now);
     const { progress, endsWaiting } = watchProgress(() => readProgress(bus.nats, jsm), hear);
+    const replaying = { ...recording, policy, announce, now, toldForMs: feedWindowMs(policy) };
     const freshness = keepFresh(
       {
         marks: markKeeper(redis),
         runId,
         connection,
         progress,
-        replay: (range, beat) =>
-          replay({ js: bus.js, jsm }, { ...recording, policy, announce, now }, range, beat),
+        replay: (range, beat) => replay({ js: bus.js, jsm }, replaying, range, beat),
       },
       stopping,
       log,

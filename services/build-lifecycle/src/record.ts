@@ -47,8 +47,8 @@ export function recordRunning(build: AdmittedBuild, { writer, retentionMs, heart
   return writer.start(build, build.deadline + retentionMs, checkAfterMs);
 }
 
-/** What recording again needs. */
-export type Replaying = Recording & Teller;
+/** What recording again needs, and for how long after an end somebody may still have to be told of it, ms. */
+export type Replaying = Recording & Teller & { toldForMs: number };
 
 /**
  * Records again what an event asked for, as a rebuild does. What it asked for has been announced; told is only what can come of
@@ -61,9 +61,13 @@ export async function recordAgain(admitted: Admitted, recorder: Replaying): Prom
     return await announceReplaced(admitted.source, admitted.id, replaced, recorder);
   }
   const { build } = admitted;
-  const { outcome, replaced } = await recordRunning(build, recorder);
-  // Those that began before it were told when it replaced them.
-  const untold = outcome === 'superseded' ? replaced : replaced.filter(({ seq }) => seq > build.seq);
+  const { outcome, replaced, since = 0 } = await recordRunning(build, recorder);
+  // Those that began before it were told when it replaced them; and of those that were replaced so long ago no token is left.
+  const isUntold =
+    outcome === 'superseded'
+      ? () => since > recorder.now() - recorder.toldForMs
+      : ({ seq }: Replaced) => seq > build.seq;
+  const untold = replaced.filter(isUntold);
   await announceReplaced(build.source, build.build.id, untold, recorder);
   if (outcome === 'conflict-first') await announceConflict(build, recorder);
 }

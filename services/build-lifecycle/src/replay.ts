@@ -18,8 +18,8 @@ import { type Replaying, recordAgain } from './record.ts';
 type Source = { js: JetStreamClient; jsm: JetStreamManager };
 type Target = Replaying & { policy: Policy };
 
-/** As many as the server can have on the way to one connection, be they as long as BUILDS takes them. */
-const CHUNK = 500;
+/** With what comes live meanwhile no more than the server keeps for one connection, be they as long as BUILDS takes them. */
+const CHUNK = 200;
 const FILTERS = { ends: ['ci.*.build.finished', 'ended.*'], starts: ['ci.*.build.started'] };
 
 /**
