@@ -271,7 +271,8 @@ test('unknown, foreign, forged, expired, revoked and finished are one answer, by
   const finished = await startedToken(ci, { id: 'finished' });
   const revoked = await startedToken(ci, { id: 'revoked' });
   await ci.finish('finished');
-  await commandAs(system, 'builds.revoke', { source: 'acme', id: 'revoked' });
+  const ended = await commandAs(system, 'builds.revoke', { source: 'acme', id: 'revoked' });
+  expect(ended['reason']).toBe('operator');
   for (const one of [finished, revoked, expiring])
     await eventually(async () => (await introspect(system, one)).text === INACTIVE, 'inactive token', 40_000);
   const forged = await forgedToken(decodeProtectedHeader(token).kid ?? '', `${system.baseUrl}/acme`);

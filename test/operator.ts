@@ -1,6 +1,7 @@
 import { BUCKETS, STREAMS } from '@mayfly/contracts/bus';
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { type ConnectionOptions, connect, type NatsConnection } from '@nats-io/transport-node';
+import { eventually } from './ci.ts';
 import type { TestSystem } from './system.ts';
 
 /** What a test looks at behind the services' backs: the streams and buckets themselves. */
@@ -78,7 +79,7 @@ export async function openStreams(system: TestSystem): Promise<Streams> {
   };
 }
 
-/** Sends an operator's command (`builds.revoke`, `dead-letters.list`, …); gives the service's answer. */
+/** Sends an operator's command (`builds.revoke`, `dead-letters.list`, …), until whoever is asked can know; gives the answer. */
 export async function commandAs(
   system: TestSystem,
   command: string,
@@ -86,7 +87,11 @@ export async function commandAs(
 ): Promise<Record<string, unknown>> {
   const nats = await connectAs(system, 'operator');
   try {
-    return (await nats.request(`admin.${command}`, JSON.stringify(body), { timeout: 5000 })).json();
+    return await eventually(async () => {
+      const message = await nats.request(`admin.${command}`, JSON.stringify(body), { timeout: 5000 });
+      const answer = message.json<Record<string, unknown>>();
+      return answer['error'] !== 'temporarily_unavailable' && answer;
+    }, 'answer that knows');
   } finally {
     await nats.close();
   }
