@@ -38,7 +38,7 @@ export const NATS: Kind = {
   name: 'nats-server',
   override: 'MAYFLY_NATS_SERVER',
   minimum: '2.10.27',
-  reason: 'older ones can lose a stream when they crash',
+  reason: 'older ones are not tried, and those before 2.10.23 can lose a stream when they crash',
   configArgs: (config) => ['-c', config],
 };
 

@@ -6,7 +6,7 @@ import { bootstrap } from './bootstrap.ts';
 import type { Child } from './child.ts';
 import { CLUSTER_PORTS, type ClusterOptions, clusterServers } from './cluster.ts';
 import type { Deployment } from './deployment.ts';
-import { sourceAccount } from './nats/config.ts';
+import { sourceAccount } from './nats/accounts.ts';
 import { keepPorts } from './ports.ts';
 import type { Processes } from './processes.ts';
 import { answersOk, endOfLog } from './readiness.ts';

@@ -4,7 +4,7 @@ import { bootstrap } from '@mayfly/infra/bootstrap';
 import { CONTAINER_PLACES, giveToContainers } from '@mayfly/infra/container-places';
 import { makeDeployment } from '@mayfly/infra/deployment';
 import { buildImages } from '@mayfly/infra/images';
-import { sourceAccount } from '@mayfly/infra/nats/config';
+import { sourceAccount } from '@mayfly/infra/nats/accounts';
 import { keepPorts } from '@mayfly/infra/ports';
 import { SERVICES } from '@mayfly/infra/service-environment';
 import { parsePolicy } from '@mayfly/service-kit/policy';

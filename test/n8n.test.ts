@@ -1,5 +1,8 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -124,6 +127,29 @@ test('an execution whose node never ran is over when n8n says so', async () => {
   await other.end('success');
 
   for (const id of ids) await eventually(async () => !(await running(id)), 'end');
+});
+
+test('a token that cannot be had just now is asked for again, and one that is refused is not', async () => {
+  const { tokenOf } = createRequire(import.meta.url)('../packages/n8n/mayfly.cjs') as {
+    tokenOf(way: { url: string; requestToken: string }, audience: string, withinMs: number): Promise<string>;
+  };
+  const answers = [503, 503, 200, 403];
+  const issuer = createServer((_request, response) => {
+    const status = answers.shift() ?? 500;
+    response.writeHead(status, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(status === 200 ? { value: 'token' } : { error: `said ${status}` }));
+  }).listen(0, '127.0.0.1');
+  await once(issuer, 'listening');
+  const way = {
+    url: `http://127.0.0.1:${(issuer.address() as AddressInfo).port}/token?x=1`,
+    requestToken: 'r',
+  };
+
+  expect(await tokenOf(way, API, 10_000)).toBe('token');
+  await expect(tokenOf(way, API, 10_000)).rejects.toThrow('said 403');
+  expect(answers).toEqual([]);
+  issuer.closeAllConnections();
+  issuer.close();
 });
 
 test('of executions that are told apart by number none is thought over too early, however many are forgotten', () => {

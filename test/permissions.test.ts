@@ -7,7 +7,7 @@ import {
   REBUILD_CONSUMERS,
   STREAMS,
 } from '@mayfly/contracts/bus';
-import { PERMISSIONS } from '@mayfly/infra/nats/config';
+import { PERMISSIONS } from '@mayfly/infra/nats/permissions';
 import { connect, type NatsConnection, PermissionViolationError } from '@nats-io/transport-node';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';

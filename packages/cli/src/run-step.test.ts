@@ -73,7 +73,12 @@ test.for([
     });
     await vi.waitFor(() => expect(seen).toEqual(new Set(['began', 'left'])), 10_000);
     const isOver = step.then(() => true);
-    if (when === 'after it ended') expect(await Promise.race([isOver, delay(1100, false)])).toBe(false);
+    if (when === 'after it ended') {
+      expect(await Promise.race([isOver, delay(1100, false)])).toBe(false);
+      // It asks the command for something of its own.
+      handle?.('SIGUSR1');
+      expect(await Promise.race([isOver, delay(300, false)])).toBe(false);
+    }
 
     handle?.('SIGTERM');
 

@@ -107,6 +107,15 @@ test('a first publish that is called a duplicate is an error', async () => {
   await expect(clientOver(bus, 'ci', PATIENCE).finish('42')).rejects.toMatchObject({ code: 'conflict' });
 });
 
+test('an event that BUILDS would not take is an error at once, and published nowhere', async () => {
+  const { bus, published } = fakeBus();
+
+  const start = clientOver(bus, 'ci', PATIENCE).start({ ...BUILD, ref: 'x'.repeat(65_536) });
+
+  await expect(start).rejects.toMatchObject({ code: 'payload_too_large' });
+  expect(published).toEqual([]);
+});
+
 test('an event that is never acknowledged is an error in the end', async () => {
   const { bus } = fakeBus(Array.from({ length: 100 }, () => 'lose' as const));
 
