@@ -84,6 +84,7 @@ function systemTests(name: string, files: string[], env: Record<string, string>)
   const report = [
     `--outputFile.json=${join(results, `${name}.json`)}`,
     '--reporter=json',
+    `--reporter=${join(root, 'infra', 'failures-reporter.ts')}`,
     '--reporter=default',
   ];
   return { name: `${name} tests`, cwd: join(root, 'test'), command: [...vitest, ...report, ...files], env };

@@ -27,8 +27,10 @@ const READY_DEADLINE_MS = 60_000;
 const GRACE_SECONDS = 10;
 const KILLED = 137;
 
-/** How often an engine is asked to freeze a container: on a machine that is full it cannot always do so at once. */
-const PAUSE_TRIES = 5;
+/** How often an engine is asked to freeze or remove something: on a machine that is full it cannot always do so at once. */
+const TRIES = 5;
+const BETWEEN_TRIES_MS = 200;
+const NOT_FOUND = 404;
 
 /** Takes the network and what the container is made from; gives the part, which is not started yet. */
 export function partIn(network: StartedNetwork, plan: Plan): Part {
@@ -54,13 +56,13 @@ export function partIn(network: StartedNetwork, plan: Plan): Part {
       const { State } = await there().inspect();
       return State.ExitCode === KILLED ? null : State.ExitCode;
     },
-    pause: () => pauseSurely(there()),
+    pause: () => surely(() => there().pause()),
     resume: async () => void (await there().unpause()),
     log: () => logOf(there()),
     async remove() {
       // Where another part could not start, this one may be on its way still.
       const created = await creating?.catch(() => undefined);
-      await created?.remove({ force: true, v: true });
+      await removed(() => created?.remove({ force: true, v: true }));
     },
   };
 }
@@ -108,13 +110,24 @@ async function logOf(container: Container): Promise<string> {
   return Buffer.concat(pieces).toString('utf8');
 }
 
-async function pauseSurely(container: Container): Promise<void> {
+/** Has an engine remove something; what it removed though it said otherwise is removed. */
+export function removed(remove: () => Promise<unknown> | undefined): Promise<void> {
+  return surely(async () => {
+    try {
+      await remove();
+    } catch (error) {
+      if ((error as { statusCode?: number }).statusCode !== NOT_FOUND) throw error;
+    }
+  });
+}
+
+async function surely(ask: () => Promise<unknown>): Promise<void> {
   for (let tries = 1; ; tries++) {
     try {
-      return void (await container.pause());
+      return void (await ask());
     } catch (error) {
-      if (tries === PAUSE_TRIES) throw error;
-      await wait(100);
+      if (tries === TRIES) throw error;
+      await wait(BETWEEN_TRIES_MS);
     }
   }
 }

@@ -10,7 +10,7 @@ import { SERVICES } from '@mayfly/infra/service-environment';
 import { parsePolicy } from '@mayfly/service-kit/policy';
 import { Network } from 'testcontainers';
 import { removeLeftovers } from './containers-leftovers.ts';
-import { type Part, partIn } from './containers-part.ts';
+import { type Part, partIn, removed } from './containers-part.ts';
 import { type Layout, planOf } from './containers-plan.ts';
 import { disposedOnce } from './left-systems.ts';
 import type { EngineOptions, TestSystem } from './system.ts';
@@ -24,10 +24,10 @@ export async function startContainers(options: EngineOptions): Promise<TestSyste
   await removeLeftovers();
   const layout = await layOut(options);
   const stack = new AsyncDisposableStack();
-  stack.defer(() => rmSync(options.dir, { recursive: true, force: true }));
+  stack.defer(() => rmSync(options.dir, { recursive: true, force: true, maxRetries: 5 }));
   try {
     const network = await new Network().start();
-    stack.defer(async () => void (await network.stop()));
+    stack.defer(() => removed(() => network.stop()));
     const parts = new Map(
       layout.names.map((name) => [name, partIn(network, planOf(name, options, layout))] as const),
     );
