@@ -64,6 +64,7 @@ function open(
   socket.on('data', (chunk: string) => {
     text += chunk;
     const response = readResponse(text);
+    if (response === 'unreadable') return void socket.destroy();
     if (!response || !asked) return;
     const { resolve } = asked;
     asked = undefined;
@@ -79,12 +80,12 @@ function open(
   return connection;
 }
 
-/** Gives the one response in `text`, undefined while it is not whole. */
-function readResponse(text: string): Response | undefined {
+/** Gives the one response in `text`, undefined while it is not whole; one that says no length cannot be read here. */
+function readResponse(text: string): Response | 'unreadable' | undefined {
   const end = text.indexOf('\r\n\r\n');
   if (end < 0) return undefined;
   const length = /\r\ncontent-length: *(\d+)/i.exec(text.slice(0, end + 2))?.[1];
-  if (length === undefined) throw new Error('a response without a length cannot be read here');
+  if (length === undefined) return 'unreadable';
   if (text.length < end + 4 + Number(length)) return undefined;
   return { status: Number(text.slice(9, 12)), body: text.slice(end + 4) };
 }
