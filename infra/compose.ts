@@ -17,8 +17,8 @@ import { buildImages } from './images.ts';
 import { keepPorts } from './ports.ts';
 import { SERVICES } from './service-environment.ts';
 
-const USAGE = `usage: node infra/compose.ts up [-d] [--scale SERVICE=N] …
-       node infra/compose.ts COMMAND …    any other command of docker compose: ps, logs, stop, down -v
+const USAGE = `usage: npm run compose -- up [-d] [--scale SERVICE=N] …
+       npm run compose -- COMMAND …    any other command of docker compose: ps, logs, stop, down -v
 
 Brings up infra/compose.yaml. MAYFLY_CONFIG names the policy, mayfly.yaml if unset; MAYFLY_COMPOSE_DIR the folder for
 secrets, configuration and data, .mayfly-compose if unset.`;
@@ -32,7 +32,7 @@ async function main([command, ...rest]: string[]): Promise<void> {
   if (command === undefined || command === '--help') return console.log(USAGE);
   const compose = findCompose();
   if (!compose) {
-    console.error('node infra/compose.ts: neither `docker compose` nor `docker-compose` is here');
+    console.error('npm run compose: neither `docker compose` nor `docker-compose` is here');
     process.exitCode = 1;
     return;
   }

@@ -12,6 +12,7 @@ const COMMANDS = {
   test: ['infra/test.ts'],
   'test:full': ['infra/test.ts', '--full'],
   'test:containers': ['infra/test.ts', '--containers'],
+  compose: ['infra/compose.ts'],
   bench: ['test/bench/main.ts'],
 };
 /** Signals that end npm, and by that this. */

@@ -124,6 +124,7 @@ token requests ${requestUrl}/token
 CI events      http://127.0.0.1:${ports['build-lifecycle']}/events, as ${source} with the password in ${deployment.secretFile(`source-${source}`)}
 NATS           nats://127.0.0.1:${ports['nats']}, as ci-${source} with the password in ${deployment.secretFile(`nats-ci-${source}`)}
 Redis          127.0.0.1:${ports['redis']}
+operators      NATS_URL=nats://127.0.0.1:${ports['nats']} NATS_PASSWORD_FILE=${deployment.secretFile('nats-operator')} npx mayfly keys list
 
 Try:
   curl -s ${issuer}/.well-known/openid-configuration

@@ -10,7 +10,8 @@ Options
   --event FILE            the event with which the CI starts the build (dev.mayfly.ci.build.started); - reads
                           standard input
   --config FILE           the policy; mayfly.yaml if left out
-  --profiles DIRECTORY    where the profiles are; those that come with mayfly if left out
+  --profiles DIRECTORY    where the profiles are, and nowhere else; if left out, where mayfly.yaml says, then those
+                          that come with mayfly
   --issuer URL            the source's issuer; base_url of mayfly.yaml and the source if left out
   --audience AUDIENCE     whom a token is asked for; may be repeated, for one token each
   --lifetime SECONDS      as the build would ask for it

@@ -18,8 +18,9 @@ name that has rightly passed on: the next id that comes with it has it, or the o
 --prefix every name with that beginning is released, for a CI system whose ids have changed.
 It takes half a minute until nothing is issued any more under the id that had the name.
 
-A KIND is enterprise, organization, owner, repository, person, pipeline, workflow or project. A pipeline is
-called ORGANIZATION/PIPELINE, as the refusal says it.
+A KIND is enterprise, organization, owner, repository, person, pipeline, workflow, project, environment or
+cluster. A pipeline, an environment and a cluster are called by what they are within, too, as the refusal
+says it: ORGANIZATION/PIPELINE.
 
 Options
   --source SOURCE         the source whose names are listed; all if left out

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { hostname, userInfo } from 'node:os';
+import { natsTls } from '@mayfly/contracts/nats-tls';
 import { CommandError } from './exit-codes.ts';
 import type { Environment } from './grant.ts';
 
@@ -74,7 +75,17 @@ function addressOf({ nats, user, passwordFile, env }: OperatorAccess) {
   const name = user ?? env['NATS_USER'] ?? 'operator';
   if (!url) throw new CommandError('configuration', 'set NATS_URL, or say --nats URL');
   if (!file) throw new CommandError('configuration', 'set NATS_PASSWORD_FILE, or say --password-file FILE');
-  return { servers: url.split(','), user: name, pass: readPassword(file), inboxPrefix: `_INBOX.${name}` };
+  const servers = url.split(',');
+  const pass = readPassword(file);
+  return { servers, user: name, pass, inboxPrefix: `_INBOX.${name}`, ...insistence(servers) };
+}
+
+function insistence(servers: string[]) {
+  try {
+    return natsTls(servers);
+  } catch (cause) {
+    throw new CommandError('configuration', (cause as Error).message, { cause });
+  }
 }
 
 function readPassword(file: string): string {

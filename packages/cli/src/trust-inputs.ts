@@ -40,19 +40,6 @@ export type BuildValues = {
   'aws-session-tag'?: string[] | undefined;
 };
 
-/** What the help says of those options. */
-export const BUILD_HELP = `  --event FILE            the event with which the CI starts the build (dev.mayfly.ci.build.started); - reads
-                          standard input
-  --config FILE           the policy; mayfly.yaml if left out
-  --profiles DIRECTORY    where the profiles are; if left out, where mayfly.yaml says, then those that come with mayfly
-  --issuer URL            the source's issuer; base_url of mayfly.yaml and the source if left out
-  --audience AUDIENCE     whom the token is for
-  --lifetime SECONDS      as the build would ask for it
-  --claim NAME            an optional claim that the build asks for; may be repeated
-  --subject-claim NAME    the subject that the build asks for
-  --aws-session-tag NAME  a claim that the build asks for as an AWS session tag; may be repeated
-  --json                  print JSON, for programs`;
-
 /** Reads the event, the policy and the profile that it names. */
 export async function readBuild(
   values: BuildValues,

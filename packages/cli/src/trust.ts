@@ -25,7 +25,8 @@ Options
                           standard input
   --token FILE            for check: a file with a token; - reads standard input
   --config FILE           the policy; mayfly.yaml if left out
-  --profiles DIRECTORY    where the profiles are; those that come with mayfly if left out
+  --profiles DIRECTORY    where the profiles are, and nowhere else; if left out, where mayfly.yaml says, then those
+                          that come with mayfly
   --issuer URL            the source's issuer; base_url of mayfly.yaml and the source if left out
   --audience AUDIENCE     whom the token is for; the relying party's usual one if left out: for
                           check sts.amazonaws.com, or the role's only bound_audiences

@@ -4,7 +4,7 @@ import { DURATION_PATTERN } from './duration.ts';
 import { SourceName } from './names.ts';
 import { Algorithm } from './signing.ts';
 
-const Duration = Type.String({ pattern: DURATION_PATTERN, description: 'Such as 90s, 5m, 26h or 30d.' });
+const duration = (description: string) => Type.String({ pattern: DURATION_PATTERN, description });
 /** An address that others are appended to: no slash at its end, no query and no fragment. */
 export const BASE_ADDRESS = '^https?://[^/?#\\s]+(/[^?#\\s]*[^/?#\\s])?$';
 const HttpUrl = Type.String({ pattern: BASE_ADDRESS });
@@ -15,7 +15,7 @@ const Audience = Type.String({
 });
 const Audiences = Type.Array(Audience, { minItems: 1, maxItems: 1000 });
 const ClaimName = Type.String({ pattern: '^[^\\s\\u0000-\\u001f\\u007f]{1,128}$' });
-const ClaimNames = Type.Array(ClaimName, { maxItems: 100 });
+const claimNames = (description: string) => Type.Array(ClaimName, { maxItems: 100, description });
 const RepositoryPattern = Type.String({
   pattern: '^(id:[^\\s*]{1,128}|[^\\s*]{1,511}\\*?)$',
   description: 'Name of a repository, the beginning of some with a `*`, or `id:` and its immutable id.',
@@ -24,9 +24,15 @@ const RepositoryPattern = Type.String({
 /** How signing keys are rotated. */
 export const KeysPolicy = Type.Object(
   {
-    publish_ahead: Type.Optional(Duration),
-    rotate_every: Type.Optional(Duration),
-    leeway: Type.Optional(Duration),
+    publish_ahead: Type.Optional(
+      duration('How long a key is published before it signs, such as 90s, 5m, 26h or 30d. Left out: 26h.'),
+    ),
+    rotate_every: Type.Optional(duration('How long a key signs. Left out: 30d.')),
+    leeway: Type.Optional(
+      duration(
+        'What relying parties grant after exp: for so much longer a retired key stays published. Left out: 10m.',
+      ),
+    ),
   },
   { additionalProperties: false },
 );
@@ -35,34 +41,76 @@ export type KeysPolicy = Static<typeof KeysPolicy>;
 /** What one CI system may have. */
 export const SourcePolicy = Type.Object(
   {
-    profile: Type.Optional(Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,63}$' })),
+    profile: Type.Optional(
+      Type.String({
+        pattern: '^[a-z0-9][a-z0-9-]{0,63}$',
+        description: 'What tokens look like. Left out: mayfly.',
+      }),
+    ),
     audiences: Audiences,
     repository_audiences: Type.Optional(
       Type.Record(RepositoryPattern, Audiences, {
         additionalProperties: false,
-        description: 'Audiences for some repositories only.',
+        description: 'Audiences for some repositories only; a fork of one does not get them.',
       }),
     ),
-    lifetime: Type.Optional(Duration),
-    max_lifetime: Type.Optional(Duration),
-    max_tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
-    build_timeout: Type.Optional(Duration),
+    lifetime: Type.Optional(
+      duration('How long a token is good where the build does not say: 10s at least. Left out: 5m.'),
+    ),
+    max_lifetime: Type.Optional(
+      duration('Longest lifetime that a build may ask for, 2h at most. Left out: lifetime.'),
+    ),
+    max_tokens: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1_000_000,
+        description: 'How many tokens a build may have. Left out: 1000.',
+      }),
+    ),
+    build_timeout: Type.Optional(
+      duration('A build that nobody finishes ends after this long, 30d at most. Left out: 6h.'),
+    ),
     heartbeat: Type.Optional(
       Type.String({
         pattern: DURATION_PATTERN,
         description:
-          'A running build that its CI has not named in a heartbeat for this long ends. Left out: none are expected.',
+          'A running build that its CI has not named in a heartbeat, over NATS, for this long ends. Left out: none are expected.',
       }),
     ),
-    forks: Type.Optional(Type.Union([Type.Literal('deny'), Type.Literal('allow')])),
-    subject: Type.Optional(Type.String({ description: "Which of the profile's subjects tokens have." })),
-    subject_claims: Type.Optional(ClaimNames),
-    optional_claims: Type.Optional(ClaimNames),
-    session_tags: Type.Optional(ClaimNames),
-    subject_limits: Type.Optional(
-      Type.Record(Audience, Type.Integer({ minimum: 16, maximum: 1024 }), { additionalProperties: false }),
+    forks: Type.Optional(
+      Type.Union([Type.Literal('deny'), Type.Literal('allow')], {
+        description: 'Whether builds of forks may have tokens. Left out: deny.',
+      }),
     ),
-    algorithms: Type.Optional(Type.Record(Audience, Algorithm, { additionalProperties: false })),
+    subject: Type.Optional(
+      Type.String({
+        description: "Which of the profile's subjects tokens have. Left out: the profile's default.",
+      }),
+    ),
+    subject_claims: Type.Optional(
+      claimNames('Subjects that a build may ask for. Left out: all that the profile has for that.'),
+    ),
+    optional_claims: Type.Optional(
+      claimNames('Optional claims that a build may ask for. Left out: all that the profile has.'),
+    ),
+    session_tags: Type.Optional(
+      claimNames(
+        'Claims that a build may ask for as AWS session tags. Left out: all, where the profile has session tags.',
+      ),
+    ),
+    subject_limits: Type.Optional(
+      Type.Record(Audience, Type.Integer({ minimum: 16, maximum: 1024 }), {
+        additionalProperties: false,
+        description:
+          'Longest subject that an audience takes, bytes. Left out: what Google and Microsoft say of theirs.',
+      }),
+    ),
+    algorithms: Type.Optional(
+      Type.Record(Audience, Algorithm, {
+        additionalProperties: false,
+        description: 'Signature algorithm by audience. Left out: RS256, which every cloud takes.',
+      }),
+    ),
     keys: Type.Optional(KeysPolicy),
   },
   { additionalProperties: false },
