@@ -1,12 +1,11 @@
 import { type AgentConfig, readAgentConfig } from './agent-config.ts';
-import type { Surroundings } from './command.ts';
 import type { Grant } from './grant.ts';
 import { issuerAt } from './issuer.ts';
 import { readClaims } from './jwt-claims.ts';
 import { type KeptToken, keepFresh } from './keep-fresh.ts';
 import { type Prepared, prepareStep } from './prepare-step.ts';
 import { resolveSecrets } from './secrets-resolve.ts';
-import { declaredEnvironment, withoutGrant } from './step-variables.ts';
+import { declaredEnvironment } from './step-variables.ts';
 import { openTokenFiles, type TokenFiles } from './token-files.ts';
 
 type Preparation = Parameters<typeof prepareStep>[0];
@@ -38,7 +37,7 @@ export async function prepareDeclaredStep(preparation: Preparation): Promise<Pre
   return {
     issuer: step.issuer,
     environment: declaredEnvironment(
-      withoutRequest(step.environment, surroundings, grant),
+      step.environment,
       { ...tokenVariables(tokens, files), ...secrets(files) },
       preparation.warn,
     ),
@@ -124,15 +123,4 @@ function keepAllFresh(tokens: KeptToken[], files: TokenFiles, { book, warn }: Pr
   for (const token of tokens)
     keepFresh(token, keeper).catch(() => warn(`${token.name} is not refreshed any more`));
   return ended;
-}
-
-/** The way to further tokens is not passed on: neither that which we offer, nor the grant's own. */
-function withoutRequest(
-  environment: NodeJS.ProcessEnv,
-  { env }: Surroundings,
-  grant: Grant,
-): NodeJS.ProcessEnv {
-  const own = withoutGrant(env, grant);
-  const taken = new Set<string>(grant.requestNames.flat().filter((name) => environment[name] !== own[name]));
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => !taken.has(name)));
 }

@@ -1,8 +1,14 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
+import { issuerAt } from './issuer.ts';
 import { given, runMayfly, temporaryDirectory } from './run-in-test.ts';
 import { type StandInIssuer, startStandInIssuer } from './stand-in-issuer.ts';
+
+const MAIN = join(import.meta.dirname, 'main.ts');
 
 async function goneIssuer(): Promise<StandInIssuer> {
   await using issuer = await startStandInIssuer();
@@ -25,7 +31,14 @@ const FAULTS: [string, string[], (issuer: StandInIssuer) => object | Promise<obj
     ['--mask', 'PIN', '--', 'true'],
     (issuer) => ({ ...given(issuer), PIN: '1234567' }),
     6,
-    /fewer than 8/,
+    /PIN has fewer than 8/,
+  ],
+  [
+    "Google's executable without a way to tokens",
+    ['--config', 'x.yml', '--google-provider', 'p', '--google-executable', '--', 'true'],
+    given,
+    2,
+    /--google-executable asks for tokens.*leave it out/,
   ],
   ['a command that is not there', ['--', '/no/such'], given, 127, /\/no\/such is not there/],
   [
@@ -86,4 +99,72 @@ test('a grant that has expired, is cut short or is something else is refused wit
     expect(issuer.given.some((token) => stderr.includes(token.slice(-20)))).toBe(false);
     expect(stderr).not.toContain(issuer.requestToken);
   }
+});
+
+test('a runtime directory whose name is too long for a socket is left for another place', async () => {
+  await using issuer = await startStandInIssuer();
+  const long = join(temporaryDirectory(), 'x'.repeat(80));
+  mkdirSync(long);
+
+  const result = await runMayfly(
+    ['exec', '--', process.execPath, '-e', 'console.log(process.env.MAYFLY_MASK_SOCKET)'],
+    { env: { ...given(issuer), XDG_RUNTIME_DIR: long } },
+  );
+
+  expect(result).toMatchObject({ code: 0, stderr: '' });
+  expect(result.stdout).toMatch(/mask\.sock\n$/);
+  expect(result.stdout).not.toContain(long);
+});
+
+test('an issuer that takes the question and never answers is waited for no longer than was told', async () => {
+  const server = createServer((socket) => socket.on('error', () => undefined).resume());
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const { port } = server.address() as AddressInfo;
+  const started = performance.now();
+
+  const asked = issuerAt(
+    { requestUrl: `http://127.0.0.1:${port}/token?x`, requestToken: 'mfr' },
+    { timeoutMs: 300 },
+  ).issue({ audiences: ['v'] });
+
+  await expect(asked).rejects.toMatchObject({ failure: 'unreachable' });
+  expect(performance.now() - started).toBeLessThan(5000);
+});
+
+test('the issuer is asked by way of the proxy that the environment names, and the relay of a step is not', async () => {
+  await using issuer = await startStandInIssuer();
+  const asked: string[] = [];
+  const proxy = createHttpServer();
+  // Node asks a proxy for a tunnel, to a server without TLS too.
+  proxy.on('connect', (request, socket: Socket) => {
+    asked.push(request.url ?? '');
+    const upstream = connect(Number(new URL(issuer.requestUrl).port), '127.0.0.1', () => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n');
+      socket.pipe(upstream).pipe(socket);
+    });
+    for (const one of [socket, upstream]) one.on('error', () => undefined);
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  onTestFinished(() => {
+    proxy.closeAllConnections();
+    proxy.close();
+  });
+  const { port } = proxy.address() as AddressInfo;
+  const env = {
+    ...given(issuer),
+    MAYFLY_ID_TOKEN_REQUEST_URL: 'http://issuer.example/token?api-version=1',
+    HTTP_PROXY: `http://127.0.0.1:${port}`,
+  };
+
+  const { code, stdout } = await runMayfly(
+    ['exec', '--', process.execPath, MAIN, 'token', '--audience', 'v'],
+    { env },
+  );
+
+  expect({ code, stdout }).toEqual({ code: 0, stdout: '***\n' });
+  expect(asked).toEqual(['issuer.example:80']);
+  expect(issuer.asked.map(({ searchParams }) => searchParams.get('audience'))).toEqual(['v']);
 });

@@ -22,7 +22,7 @@ Options (and the variable that can stand for one)
   --no-mask                     mask nothing, and hand our own output to the command
   --no-relay                    give the command the address and the request token of the grant themselves, for what
                                 runs in a network of its own: tokens that it fetches with them are not masked
-  --timeout SECONDS             how long to try to reach the issuer; 15 if left out
+  --timeout SECONDS             how long to try to reach the issuer (HTTPS_PROXY and NO_PROXY are heeded); 15 if left out
   --aws-audience AUDIENCE       a token for AWS (MAYFLY_AWS_AUDIENCE); sts.amazonaws.com with --aws-role
   --aws-role ARN                the role to take (AWS_ROLE_ARN)
   --aws-session-name NAME       the name of the session (AWS_ROLE_SESSION_NAME); mayfly-BUILD if left out

@@ -47,6 +47,11 @@ export function parseExecOptions(args: readonly string[]): ExecOptions {
   } = rest;
   if (job !== undefined && config === undefined)
     throw new CommandError('usage', '--job names a job of a file: say which with --config .gitlab-ci.yml');
+  if (config !== undefined && clouds['google-executable'])
+    throw new CommandError(
+      'usage',
+      '--google-executable asks for tokens, and with --config a command has no way to any: leave it out, the file of --google-provider is kept fresh',
+    );
   return {
     command,
     help,

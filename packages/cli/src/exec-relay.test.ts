@@ -1,6 +1,7 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { given, runMayfly, script } from './run-in-test.ts';
+import { given, runMayfly, script, temporaryDirectory } from './run-in-test.ts';
 import { startStandInIssuer } from './stand-in-issuer.ts';
 
 /** A step that asks as `curl` would; what it prints of the answer is what `print` says. */
@@ -70,6 +71,48 @@ test('the request token of the grant is in no variable of the command, and what 
 
   expect({ stdout, stderr }).toEqual({ stdout: 'false 401\n', stderr: '' });
 });
+
+test('the request token of the grant is in no variable of the command under a name that nobody told us either, and one that held it goes on working', async () => {
+  await using issuer = await startStandInIssuer();
+  const { requestUrl, requestToken } = issuer;
+  const code = `
+    const { ACME_URL: url, ACME_KEY: token, ...all } = process.env, hex = '${Buffer.from(requestToken).toString('hex')}'
+    const isThere = Object.values({ ...all, token }).some((value) => Buffer.from(value).toString('hex').includes(hex))
+    fetch(url + '&audience=a', { headers: { authorization: 'Bearer ' + token } }).then(({ status }) =>
+      console.log(isThere, status, url === all.MAYFLY_ID_TOKEN_REQUEST_URL, all.GRANT === undefined))`;
+  const env = {
+    ...given(issuer),
+    ACTIONS_ID_TOKEN_REQUEST_URL: 'http://localhost:1/token?elsewhere',
+    ACTIONS_ID_TOKEN_REQUEST_TOKEN: requestToken,
+    ACME_URL: requestUrl,
+    ACME_KEY: requestToken,
+    GRANT: JSON.stringify({ token: requestToken }),
+  };
+
+  const { stdout, stderr } = await runMayfly(['exec', ...script(code)], { env });
+
+  expect({ stdout, stderr }).toEqual({ stdout: 'false 200 true true\n', stderr: '' });
+});
+
+test.each([[], ['--no-relay']])(
+  'with --config there is no way to more tokens in any variable %j',
+  async (...options) => {
+    await using issuer = await startStandInIssuer();
+    const file = join(temporaryDirectory(), 'agent-config.yml');
+    writeFileSync(file, 'id_tokens:\n  API_TOKEN:\n    aud: https://api.example\n');
+    const { requestToken } = issuer;
+    const code = `
+    const hex = '${Buffer.from(requestToken).toString('hex')}', names = Object.keys(process.env).filter((name) => /REQUEST|ACME/.test(name))
+    console.log(Object.values(process.env).some((value) => Buffer.from(value).toString('hex').includes(hex)), names.length, Boolean(process.env.API_TOKEN))`;
+    const env = { ...given(issuer), ACME_KEY: requestToken };
+
+    const { stdout, stderr } = await runMayfly(['exec', '--config', file, ...options, ...script(code)], {
+      env,
+    });
+
+    expect({ stdout, stderr }).toEqual({ stdout: 'false 0 true\n', stderr: '' });
+  },
+);
 
 test('without the token of its step nobody gets anything at the relay, and only tokens are to be had there', async () => {
   await using issuer = await startStandInIssuer();

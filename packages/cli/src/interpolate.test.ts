@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -9,7 +12,7 @@ import { parse, parseDocument } from 'yaml';
 import { runCommand } from './commands.ts';
 import { interpolateDocument } from './interpolate-document.ts';
 import { referencesIn, substitute } from './interpolate-text.ts';
-import { runMayfly } from './run-in-test.ts';
+import { eventually, runMayfly, startMayfly } from './run-in-test.ts';
 import { startStandInIssuer } from './stand-in-issuer.ts';
 import { readVarSources, type VarSource } from './var-source.ts';
 import { readIdToken } from './var-source-idtoken.ts';
@@ -243,3 +246,30 @@ async function runHere(args: string[]) {
   const [out, err] = await Promise.all([text(stdout.end()), text(stderr.end())]);
   return { code, stdout: out, stderr: err };
 }
+
+test('a signal ends it once its login to a Vault is revoked', async () => {
+  const asked: string[] = [];
+  const vault = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    if (request.url?.endsWith('/login'))
+      return response.end(JSON.stringify({ auth: { client_token: 'hvs.stub', lease_duration: 3600 } }));
+    // The secret itself never comes.
+    if (request.url?.endsWith('/revoke-self')) response.writeHead(204).end();
+  });
+  vault.listen(0, '127.0.0.1');
+  await once(vault, 'listening');
+  onTestFinished(() => {
+    vault.closeAllConnections();
+    vault.close();
+  });
+  const { port } = vault.address() as AddressInfo;
+  const config = `{ url: http://127.0.0.1:${port}, auth_type: jwt, auth_params: { role: r, jwt: a.b.c } }`;
+  const file = write(`var_sources: [{ name: s, type: vault, config: ${config} }]\na: ((s:x))\n`);
+  const { child, ended } = startMayfly(['interpolate', file]);
+  await eventually(() => asked.length > 1);
+
+  child.kill('SIGTERM');
+
+  expect(await ended).toEqual({ code: 143, stdout: '', stderr: '' });
+  expect(asked.at(-1)).toBe('/v1/auth/token/revoke-self');
+});

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import type { Document } from 'yaml';
 import type { Command, Surroundings } from './command.ts';
 import { CommandError } from './exit-codes.ts';
@@ -24,14 +25,37 @@ export const interpolate: Command = {
       surroundings.stdout.write(INTERPOLATE_HELP);
       return 0;
     }
-    const text = (await interpolated(options, surroundings)).toString({ lineWidth: 0 });
-    if (options.output === undefined) surroundings.stdout.write(text);
-    else writePrivate(options.output, text);
-    return 0;
+    const ending = new AbortController();
+    const stopped = new AbortController();
+    surroundings.onSignal((signal) => stopped.abort(signal), ending.signal);
+    try {
+      return await write(options, surroundings, stopped.signal);
+    } catch (error) {
+      if (!stopped.signal.aborted) throw error;
+      return 128 + constants.signals[stopped.signal.reason as NodeJS.Signals];
+    } finally {
+      ending.abort();
+    }
   },
 };
 
-async function interpolated(options: InterpolateOptions, surroundings: Surroundings): Promise<Document> {
+async function write(
+  options: InterpolateOptions,
+  surroundings: Surroundings,
+  signal: AbortSignal,
+): Promise<number> {
+  const text = (await interpolated(options, surroundings, signal)).toString({ lineWidth: 0 });
+  signal.throwIfAborted();
+  if (options.output === undefined) surroundings.stdout.write(text);
+  else writePrivate(options.output, text);
+  return 0;
+}
+
+async function interpolated(
+  options: InterpolateOptions,
+  surroundings: Surroundings,
+  signal: AbortSignal,
+): Promise<Document> {
   const { file, job } = options;
   const document = readYamlFile(file);
   const sources = readVarSources(mapOf(document, file)['var_sources']);
@@ -41,7 +65,7 @@ async function interpolated(options: InterpolateOptions, surroundings: Surroundi
   await using resources = new AsyncDisposableStack();
   await interpolateDocument(
     document,
-    varResolver({ sources, ...resolving(options, surroundings, resources) }),
+    varResolver({ sources, ...resolving(options, surroundings, resources, signal) }),
   );
   return document;
 }
@@ -50,12 +74,13 @@ function resolving(
   { grant: file, timeoutMs, whose, variables, keepsUnknown }: InterpolateOptions,
   { env, stdin, stderr }: Surroundings,
   resources: AsyncDisposableStack,
+  signal: AbortSignal,
 ): Omit<Resolving, 'sources'> {
   let issuer: ReturnType<Resolving['issuer']> | undefined;
   const openIssuer = async () =>
-    issuerAt(await readGrant({ file, env, stdin, now: Date.now() }), { timeoutMs });
+    issuerAt(await readGrant({ file, env, stdin, now: Date.now(), signal }), { timeoutMs, signal });
   return {
-    ...{ whose, variables, keepsUnknown, resources, place: { timeoutMs }, sessions: new Map() },
+    ...{ whose, variables, keepsUnknown, resources, place: { timeoutMs, signal }, sessions: new Map() },
     buildToken: env['CONCOURSE_CI_JWT'] || undefined,
     issuer() {
       issuer ??= openIssuer();

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CommandError } from './exit-codes.ts';
+import { answerWithin, waitBefore } from './patience.ts';
 import { refusal } from './refusal.ts';
 
 /** What a token may be asked for with, in the words of the issuer's policy. */
@@ -24,10 +25,6 @@ export type Issuer = {
 
 type Address = { requestUrl: string; requestToken: string };
 type Patience = { timeoutMs: number; signal?: AbortSignal | undefined };
-
-const FIRST_WAIT_MS = 200;
-const LONGEST_WAIT_MS = 5_000;
-const ANSWER_WITHIN_MS = 10_000;
 
 /** The issuer at the address of a grant. */
 export function issuerAt(address: Address, patience: Patience): Issuer {
@@ -80,7 +77,8 @@ async function ask(
 ): Promise<Body> {
   const giveUpAt = Date.now() + patience.timeoutMs;
   for (let attempt = 0; ; attempt += 1) {
-    const { answer, failure } = await once(url, init, requestToken, patience.signal);
+    const withinMs = answerWithin(patience.timeoutMs, giveUpAt);
+    const { answer, failure } = await once(url, init, requestToken, patience.signal, withinMs);
     if (answer?.ok) return await jsonOf(answer);
     patience.signal?.throwIfAborted();
     const waitMs = waitBefore(attempt, answer?.headers.get('retry-after'));
@@ -94,9 +92,15 @@ async function ask(
 }
 
 /** A redirect is not followed: it would carry the request token to somebody else. */
-async function once(url: string, init: RequestInit, requestToken: string, signal: AbortSignal | undefined) {
+async function once(
+  url: string,
+  init: RequestInit,
+  requestToken: string,
+  signal: AbortSignal | undefined,
+  withinMs: number,
+) {
   const headers = { ...(init.headers as Record<string, string>), authorization: `Bearer ${requestToken}` };
-  const timeout = AbortSignal.timeout(ANSWER_WITHIN_MS);
+  const timeout = AbortSignal.timeout(withinMs);
   try {
     const options = {
       headers,
@@ -112,12 +116,6 @@ async function once(url: string, init: RequestInit, requestToken: string, signal
 async function jsonOf(answer: Response): Promise<Body> {
   const body: unknown = await answer.json().catch(() => undefined);
   return typeof body === 'object' && body !== null ? (body as Body) : undefined;
-}
-
-function waitBefore(attempt: number, retryAfter: string | null | undefined): number {
-  const asked = Number(retryAfter ?? 0) * 1000 || 0;
-  const own = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** attempt) * (0.5 + Math.random() / 2);
-  return Math.max(asked, own);
 }
 
 function unreachable(url: string, failure: unknown): CommandError {

@@ -1,6 +1,8 @@
 #!/usr/bin/env node
+import * as http from 'node:http';
 import type { Surroundings } from './command.ts';
 import { runCommand } from './commands.ts';
+import { withoutProxyToUs } from './step-variables.ts';
 
 const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
 
@@ -11,6 +13,11 @@ const onSignal: Surroundings['onSignal'] = (handler, until) => {
     until.addEventListener('abort', () => process.off(signal, hear));
   }
 };
+
+// What asks the issuer and Vault goes through the proxy that the environment names, as with curl; not what asks this machine.
+// The types that we have do not know it yet.
+const { setGlobalProxyFromEnv } = http as { setGlobalProxyFromEnv?(env: Surroundings['env']): unknown };
+setGlobalProxyFromEnv?.(withoutProxyToUs(process.env));
 
 process.exitCode = await runCommand(process.argv.slice(2), {
   env: process.env,

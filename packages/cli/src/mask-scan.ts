@@ -16,8 +16,8 @@ export type Scan = {
   settled: number;
   /** Up to here so little of a secret may stand open that a short wait is enough. */
   showable: number;
-  /** Everything before this can be forgotten. */
-  keep: number;
+  /** What comes next may go on with what stands from here on, though it is shown already. */
+  context: number;
 };
 
 /** A beginning of fewer characters than this, and at most a quarter of the secret, is shown after a short wait. */
@@ -34,7 +34,7 @@ const UNESCAPED = viewRoom();
 /** Takes what was written and not yet forgotten; finds every secret in it. `open`: more may follow. */
 export function scan(written: Buffer, index: MaskIndex, open: boolean): Scan {
   const end = written.length;
-  const found: Scan = { masked: [], settled: end, showable: end, keep: end };
+  const found: Scan = { masked: [], settled: end, showable: end, context: end };
   const joined = joinedView(written, JOINED);
   if (index.probes.size === 0) return found;
   scanView(joined, index, open, found);
@@ -42,8 +42,7 @@ export function scan(written: Buffer, index: MaskIndex, open: boolean): Scan {
     const view = unescapedView(joined, escaping, UNESCAPED);
     if (view) scanView(view, index, open, found);
   }
-  const context = joined.start(Math.max(0, joined.length - KEPT_CHARACTERS));
-  found.keep = Math.min(found.settled, context);
+  if (joined.length > 0) found.context = joined.start(Math.max(0, joined.length - KEPT_CHARACTERS));
   return found;
 }
 

@@ -44,6 +44,8 @@ export async function announceSecret(path: string, secret: string): Promise<void
 
 async function readAll(socket: Socket): Promise<string> {
   let heard = '';
+  // Signs of several bytes may come in two pieces.
+  socket.setEncoding('utf8');
   for await (const chunk of socket) {
     heard += chunk;
     if (heard.length > MAX_SECRET_CHARACTERS) throw new RangeError('too long');

@@ -124,3 +124,45 @@ test('a secret of seven characters, and more secrets than can be masked, are ref
   const many = Array.from({ length: 20_000 }, (_, count) => `secret number ${count}`).join('\n');
   expect(() => secretBook().add(many)).toThrow(expect.objectContaining({ failure: 'masking' }));
 });
+
+test.each(['', 'q', 'q3-Vx_90pLk2m'])(
+  'line ends without end cost no more the more there were (after %j)',
+  (beginning) => {
+    const book = secretBook();
+    book.add('q3-Vx_90pLk2mZ8sT7yRw4Nc6bHd1fGj');
+    const masker = createMasker(book.index);
+    const chunk = Buffer.alloc(64 * 1024, '\n');
+    const many = 160;
+    const wrote = () => {
+      const started = performance.now();
+      let length = 0;
+      for (let at = 0; at < many; at += 1) length += masker.write(chunk).length;
+      return { ms: performance.now() - started, length };
+    };
+
+    masker.write(Buffer.from(beginning));
+    const [first, second, third] = [wrote(), wrote(), wrote()];
+    const rest = masker.end().length;
+
+    expect(first.length + second.length + third.length + rest).toBe(
+      beginning.length + 3 * many * chunk.length,
+    );
+    // Kept all, the third 10 MiB would take five times as long as the first.
+    expect(third.ms).toBeLessThan(3 * first.ms + 50);
+  },
+);
+
+test('a secret is masked though many lines that are empty stand before it, and within it', () => {
+  const secret = 'q3-Vx_90pLk2mZ8sT7yRw4Nc6bHd1fGj';
+  const book = secretBook();
+  book.add(secret);
+  const lines = '\n'.repeat(100_000);
+  const text = Buffer.from(`x${lines}${secret.slice(0, 10)}${lines}${secret.slice(10)}${lines}y`);
+
+  for (const size of [1024, 64 * 1024, text.length]) {
+    const chunks = Array.from({ length: Math.ceil(text.length / size) }, (_, at) =>
+      text.subarray(at * size, (at + 1) * size),
+    );
+    expect(run(book, chunks).toString()).toBe(`x${lines}***${lines}y`);
+  }
+});

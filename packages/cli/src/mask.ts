@@ -1,5 +1,6 @@
 import type { MaskIndex } from './mask-index.ts';
 import { type Scan, type Span, scan } from './mask-scan.ts';
+import { joinedView, viewRoom } from './mask-views.ts';
 
 /** What stands in the output in place of a secret. */
 export const MASK = Buffer.from('***');
@@ -16,6 +17,12 @@ export type Masker = {
   end(): Buffer;
 };
 
+/** So much is held back at most, bytes: with more, it is line ends that follow upon what began as a secret does. */
+const MOST_HELD = 1024 * 1024;
+/** What is shown already and more than this, bytes, is kept without its line ends. */
+const MOST_SHOWN = 4096;
+const SHOWN = viewRoom();
+
 /** Makes a masker; `index` gives what is looked for now, for secrets come and go while a step runs. */
 export function createMasker(index: () => MaskIndex): Masker {
   let kept: Buffer = Buffer.alloc(0);
@@ -24,13 +31,21 @@ export function createMasker(index: () => MaskIndex): Masker {
 
   const settle = (open: boolean, limitOf: (found: Scan) => number): Buffer => {
     const found = scan(kept, index(), open);
-    const limit = limitOf(found);
+    const isTooMuch = kept.length - found.settled > MOST_HELD;
+    const limit = isTooMuch ? kept.length : limitOf(found);
     const [output, end] = masked(kept, shown, limit, merged(found.masked));
-    const keep = Math.min(found.keep, end);
+    const keep = Math.min(isTooMuch ? end : found.settled, found.context, end);
     waiting = found.showable > end;
     kept = kept.subarray(keep);
     shown = end - keep;
+    if (shown > MOST_SHOWN) forgetLineEnds();
     return output;
+  };
+
+  const forgetLineEnds = () => {
+    const { text, length } = joinedView(kept.subarray(0, shown), SHOWN);
+    kept = Buffer.concat([text.subarray(0, length), kept.subarray(shown)]);
+    shown = length;
   };
 
   return {

@@ -11,8 +11,15 @@ import { readClaims } from './jwt-claims.ts';
 import { keepFresh } from './keep-fresh.ts';
 import { listenForSecrets, MASK_SOCKET_VARIABLE } from './mask-socket.ts';
 import type { SecretBook } from './secret-book.ts';
+import { MIN_SECRET_CHARACTERS } from './secret-parts.ts';
 import { cloudFile, type StepToken, stepTokens } from './step-tokens.ts';
-import { requestVariables, stepEnvironment, withoutGrant, withoutProxyToUs } from './step-variables.ts';
+import {
+  renamedVariables,
+  requestVariables,
+  stepEnvironment,
+  withoutGrant,
+  withoutProxyToUs,
+} from './step-variables.ts';
 import { openTokenFiles, type TokenFiles } from './token-files.ts';
 
 /** A step that is ready to run: its environment, and tokens that are kept fresh until it is disposed of. */
@@ -47,12 +54,9 @@ export async function prepareStep(preparation: Preparation): Promise<Prepared> {
 
   await using resources = new AsyncDisposableStack();
   const files = openFiles(surroundings, resources);
-  const own = options.noRelay ? env : withoutProxyToUs(withoutGrant(env, grant));
-  const mask = (token: string) => addToken(book, token);
-  const address = options.noRelay ? grant : await startRelay({ grant, mask, warn }, resources);
-  book.add(address.requestToken);
+  const { own, request } = await wayToMore(preparation, resources);
   const offered: Environment = {
-    ...requestVariables(withoutGrant(env, grant), { ...grant, ...address }, warn),
+    ...request,
     ...tokenVariables(tokens, grant, files),
     ...cloudVariables(clouds, files),
     ...(options.noMask ? {} : await openSocket(files, book, resources)),
@@ -65,6 +69,27 @@ export async function prepareStep(preparation: Preparation): Promise<Prepared> {
     issuer: issuerAt(grant, { timeoutMs: options.timeoutMs }),
     stopRefreshing,
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+/**
+ * What of the user's environment the step gets, and how it asks for further tokens: through a relay; of the issuer itself
+ * where that is wished; not at all where `--config` says what it gets.
+ */
+async function wayToMore(
+  { options, surroundings: { env }, grant, book, warn }: Preparation,
+  resources: AsyncDisposableStack,
+): Promise<{ own: Environment; request: Environment }> {
+  const without = withoutGrant(env, grant);
+  if (options.config !== undefined) return { own: without, request: {} };
+  if (options.noRelay) return { own: env, request: requestVariables(without, grant, warn) };
+  const mask = (token: string) => addToken(book, token);
+  const address = await startRelay({ grant, mask, warn }, resources);
+  book.add(address.requestToken);
+  const renamed = renamedVariables(env, grant, address);
+  return {
+    own: withoutProxyToUs({ ...without, ...renamed }),
+    request: requestVariables(without, { ...grant, ...address }, warn),
   };
 }
 
@@ -82,8 +107,17 @@ function maskGiven({ options, surroundings, grant, book, warn }: Preparation): v
   for (const name of options.mask) {
     const secret = surroundings.env[name];
     if (!secret) throw new CommandError('configuration', `${name} is not set: there is nothing to mask`);
-    book.add(secret);
+    maskOwn(name, secret, book);
   }
+}
+
+function maskOwn(name: string, secret: string, book: SecretBook): void {
+  if (secret.replace(/[\r\n]/g, '').length < MIN_SECRET_CHARACTERS)
+    throw new CommandError(
+      'masking',
+      `${name} has fewer than ${MIN_SECRET_CHARACTERS} characters and cannot be masked: make it longer, or leave out --mask ${name}`,
+    );
+  book.add(secret);
 }
 
 function addToken(book: SecretBook, token: string): void {
@@ -104,7 +138,10 @@ function openFiles({ env, workDirectory }: Surroundings, resources: AsyncDisposa
 
 async function openSocket(files: TokenFiles, book: SecretBook, resources: AsyncDisposableStack) {
   const path = join(files.directory, 'mask.sock');
-  const server = await listenForSecrets(path, (secret) => addToken(book, secret));
+  const server = await listenForSecrets(path, (secret) => addToken(book, secret)).catch((cause: unknown) => {
+    const message = `no socket can be made in ${files.directory}: set XDG_RUNTIME_DIR to a directory with a shorter name`;
+    throw new CommandError('configuration', message, { cause });
+  });
   resources.defer(() => void server.close());
   return { [MASK_SOCKET_VARIABLE]: path };
 }

@@ -79,7 +79,16 @@ async function readField(
       `secrets.${name} has fewer than ${MIN_SECRET_CHARACTERS} characters and cannot be masked: make it longer`,
     );
   mask(text);
+  for (const part of textsWithin(value)) if (part.length >= MIN_SECRET_CHARACTERS) mask(part);
   return text;
+}
+
+/** The texts and numbers in a field that is no text: who takes one out of it prints it alone. */
+function textsWithin(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.values(value).flatMap((part: unknown) =>
+    typeof part === 'string' || typeof part === 'number' ? [String(part)] : textsWithin(part),
+  );
 }
 
 /** Replaces `$NAME` and `${NAME}`, once. */

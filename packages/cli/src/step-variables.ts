@@ -31,13 +31,38 @@ export function declaredEnvironment(
   return { ...own, ...declared };
 }
 
-/** Gives the environment without the variables by which the grant came: a step is to ask where we say. */
+/**
+ * Gives the environment without the variables by which the grant came: a step is to ask where we say. Whatever else holds the
+ * request token is left out too, be it under a name that nobody told us.
+ */
 export function withoutGrant(own: Environment, grant: OfGrant): Environment {
   const names = [...REQUEST_VARIABLES, ...grant.requestNames].filter(
-    ([url, token]) => own[url] === grant.requestUrl && own[token] === grant.requestToken,
+    ([, token]) => own[token] === grant.requestToken,
   );
   const taken = new Set<string>(names.flat());
-  return Object.fromEntries(Object.entries(own).filter(([name]) => !taken.has(name)));
+  const isKept = ([name, value = '']: [string, string | undefined]) =>
+    !taken.has(name) && !value.includes(grant.requestToken);
+  return Object.fromEntries(Object.entries(own).filter(isKept));
+}
+
+/**
+ * Variables under names that nobody told us which held the address or the request token of the grant, as a CI sets them that
+ * gives a grant's own names: they get the address and the request token that the step is to use.
+ */
+export function renamedVariables(
+  own: Environment,
+  { requestUrl, requestToken, requestNames }: OfGrant,
+  address: RequestAddress,
+): Environment {
+  const known = new Set<string>([...REQUEST_VARIABLES, ...requestNames].flat());
+  const others = Object.entries(own).filter(([name]) => !known.has(name));
+  if (!others.some(([, value]) => value === requestToken)) return {};
+  return Object.fromEntries(
+    others.flatMap(([name, value]) => {
+      if (value === requestToken) return [[name, address.requestToken]];
+      return value === requestUrl ? [[name, address.requestUrl]] : [];
+    }),
+  );
 }
 
 /** Where to ask for further tokens, by every name that is free: one half of ours with another's would be wrong. */

@@ -43,8 +43,14 @@ export function openTokenFiles({ runtimeDirectory, workDirectory }: Places): Tok
   };
 }
 
+/** The longest path of a socket that every system takes, bytes, and what stands behind the place in ours. */
+const LONGEST_SOCKET_PATH = 103;
+const SOCKET_SUFFIX = 'XXXXXX/mask.sock';
+
 function makePrivate(places: string[], workDirectory: string): string {
-  for (const place of places) {
+  const hasRoom = (place: string) =>
+    Buffer.byteLength(join(place, ownedPrefix() + SOCKET_SUFFIX)) <= LONGEST_SOCKET_PATH;
+  for (const place of places.toSorted((one, other) => Number(hasRoom(other)) - Number(hasRoom(one)))) {
     if (!place || isBelow(place, workDirectory)) continue;
     try {
       return mkdtempSync(join(place, ownedPrefix()));

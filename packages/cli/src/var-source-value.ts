@@ -12,7 +12,7 @@ export type Using = {
   /** The token that its CI gave the build already, where it did. */
   buildToken: string | undefined;
   issuer(): Promise<Issuer>;
-  place: Pick<VaultLogin, 'timeoutMs'>;
+  place: Pick<VaultLogin, 'timeoutMs' | 'signal'>;
   warn(line: string): void;
   /** Has a token or a secret masked, before anything else is done with it. */
   mask(secret: string): Promise<void>;

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CommandError } from './exit-codes.ts';
+import { backOff } from './keep-fresh.ts';
 import { vaultRefusal } from './vault-refusal.ts';
 import type { Vault } from './vault-request.ts';
 
@@ -10,38 +11,56 @@ export type Lease = {
   vault: Vault;
   warn(line: string): void;
   signal: AbortSignal;
+  /** Hears for how long the token lives from now on, ms. */
+  renewed(forMs: number): void;
 };
 
 /** A lease is renewed when this much of it is over. */
 const RENEWED_AFTER = 0.5;
-const AGAIN_AFTER_MS = 1_000;
+/** A timer of Node's that is longer than 24 days ends at once. */
+const LONGEST_WAIT_MS = 86_400_000;
 
-/** Renews a lease at half of its time until the signal; says so where Vault does not, and gives up where it will not. */
+/**
+ * Renews a lease at half of its time, or after a day, until the signal; says once in a row of failures that Vault does not,
+ * and gives up where it will not.
+ */
 export async function keepLease(lease: Lease): Promise<void> {
+  let failures = 0;
   let waitMs: number | undefined = lease.seconds * 1000 * RENEWED_AFTER;
   while (waitMs && (await waited(waitMs, lease.signal))) {
-    waitMs = await renew(lease).catch((error: unknown) => told(error, lease));
+    try {
+      waitMs = await renew(lease);
+      failures = 0;
+    } catch (error) {
+      failures += 1;
+      waitMs = isAway(error, failures, lease) ? backOff(failures, Math.random()) : undefined;
+    }
   }
 }
 
 /** Renews once; gives how long until the next time, ms. */
-async function renew({ token, vault }: Lease): Promise<number> {
+async function renew({ token, vault, renewed }: Lease): Promise<number> {
   const answer = await vault.ask({ path: 'auth/token/renew-self', method: 'POST', token, body: {} });
   if (answer.status !== 200) {
     const { origin } = vault;
     throw vaultRefusal({ origin, doing: 'to renew its token', answer, secrets: [token] });
   }
   const auth = answer.body?.['auth'] as Record<string, unknown> | null | undefined;
-  return Number(auth?.['lease_duration'] ?? 0) * 1000 * RENEWED_AFTER;
+  const forMs = Number(auth?.['lease_duration'] ?? 0) * 1000;
+  renewed(forMs);
+  return forMs * RENEWED_AFTER;
 }
 
-function told(error: unknown, { signal, warn }: Lease): number | undefined {
-  if (signal.aborted) return undefined;
+/** Says whether it is worth another try. */
+function isAway(error: unknown, failures: number, { signal, warn }: Lease): boolean {
+  if (signal.aborted) return false;
   const known = error instanceof CommandError ? error : undefined;
-  warn(`the Vault lease could not be renewed: ${known?.message ?? 'unknown error'}`);
-  return known?.failure === 'unreachable' ? AGAIN_AFTER_MS : undefined;
+  const isPassing = known?.failure === 'unreachable';
+  if (!isPassing || failures === 1)
+    warn(`the Vault lease could not be renewed: ${known?.message ?? 'unknown error'}`);
+  return isPassing;
 }
 
 async function waited(ms: number, signal: AbortSignal): Promise<boolean> {
-  return await delay(ms, true, { signal, ref: false }).catch(() => false);
+  return await delay(Math.min(ms, LONGEST_WAIT_MS), true, { signal, ref: false }).catch(() => false);
 }

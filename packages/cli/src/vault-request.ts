@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CommandError } from './exit-codes.ts';
+import { answerWithin, waitBefore } from './patience.ts';
 import { isPassing, type VaultAnswer } from './vault-refusal.ts';
 
 /** Where a Vault is, and how patient we are with it. */
@@ -21,9 +22,6 @@ export type VaultQuestion = {
 /** A Vault that can be asked. */
 export type Vault = { origin: string; ask(question: VaultQuestion): Promise<VaultAnswer> };
 
-const FIRST_WAIT_MS = 200;
-const LONGEST_WAIT_MS = 5_000;
-const ANSWER_WITHIN_MS = 10_000;
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
 
 /** The Vault at an address: tries again, until `timeoutMs` have passed, while it is away or cannot answer now. */
@@ -32,19 +30,17 @@ export function vaultAt(place: VaultPlace): Vault {
   const askFor = async (question: VaultQuestion): Promise<VaultAnswer> => {
     const giveUpAt = Date.now() + place.timeoutMs;
     for (let attempt = 0; ; attempt += 1) {
-      const { answer, failure } = await once(`${base.href}v1/${question.path}`, question, place);
+      const withinMs = answerWithin(place.timeoutMs, giveUpAt);
+      const url = `${base.href}v1/${question.path}`;
+      const { answer, retryAfter, failure } = await once(url, question, place, withinMs);
       if (answer && !isPassing(answer.status)) return answer;
       place.signal?.throwIfAborted();
-      const waitMs = waitBefore(attempt);
+      const waitMs = waitBefore(attempt, retryAfter);
       if (Date.now() + waitMs > giveUpAt) return answer ?? unreachable(base.origin, failure);
       await delay(waitMs, undefined, { signal: place.signal });
     }
   };
   return { origin: base.origin, ask: askFor };
-}
-
-function waitBefore(attempt: number): number {
-  return Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** attempt) * (0.5 + Math.random() / 2);
 }
 
 /** The address with a slash at its end; one that could carry a secret or lead elsewhere is refused. */
@@ -60,8 +56,13 @@ function baseOf(text: string): URL {
 }
 
 /** A redirect is not followed: it would carry a token to somebody else. */
-async function once(url: string, { method = 'GET', token, body }: VaultQuestion, place: VaultPlace) {
-  const timeout = AbortSignal.timeout(ANSWER_WITHIN_MS);
+async function once(
+  url: string,
+  { method = 'GET', token, body }: VaultQuestion,
+  place: VaultPlace,
+  withinMs: number,
+) {
+  const timeout = AbortSignal.timeout(withinMs);
   try {
     const response = await fetch(url, {
       method,
@@ -75,9 +76,11 @@ async function once(url: string, { method = 'GET', token, body }: VaultQuestion,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: place.signal ? AbortSignal.any([place.signal, timeout]) : timeout,
     });
-    return { answer: { status: response.status, body: await jsonOf(response) }, failure: undefined };
+    const retryAfter = response.headers.get('retry-after');
+    const answer = { status: response.status, body: await jsonOf(response) };
+    return { answer, retryAfter, failure: undefined };
   } catch (failure) {
-    return { answer: undefined, failure };
+    return { answer: undefined, retryAfter: undefined, failure };
   }
 }
 

@@ -2,7 +2,7 @@ import { CommandError } from './exit-codes.ts';
 import { type KvPlace, readSecret, readSecretAt, type SecretData } from './vault-kv.ts';
 import { keepLease } from './vault-lease.ts';
 import { authMount, DEFAULT_AUTH_MOUNT, namespaceOf, urlPath } from './vault-path.ts';
-import { vaultRefusal } from './vault-refusal.ts';
+import { vaultRefusal, vaultText } from './vault-refusal.ts';
 import { type Vault, type VaultPlace, vaultAt } from './vault-request.ts';
 
 /** How a build logs in to a Vault. */
@@ -25,6 +25,8 @@ export type VaultSession = AsyncDisposable & {
 };
 
 const REVOKED_WITHIN_MS = 5_000;
+/** In what Vault says of a token that is none any more; without it a 403 is a policy that does not allow what was asked. */
+const NO_TOKEN = /invalid token|bad token/i;
 
 /** Logs in with an ID token (`auth/<mount>/login`). Throws what Vault itself says where it refuses. */
 export async function loginToVault(login: VaultLogin, warn: (line: string) => void): Promise<VaultSession> {
@@ -46,6 +48,7 @@ export async function loginToVault(login: VaultLogin, warn: (line: string) => vo
     throw new CommandError('configuration', `what answers at ${origin} is no Vault: check the address`);
   const isRenewable = auth?.['renewable'] === true;
   const seconds = Number(auth?.['lease_duration'] ?? 0);
+  const life = { isBatch: auth?.['token_type'] === 'batch', endsAt: Date.now() + seconds * 1000 };
   const ended = new AbortController();
   // The lease is kept and the token revoked even where a signal has ended what came before.
   const other = (timeoutMs: number, signal?: AbortSignal) => vaultAt({ ...named, timeoutMs, signal });
@@ -55,6 +58,9 @@ export async function loginToVault(login: VaultLogin, warn: (line: string) => vo
     vault: other(0, ended.signal),
     warn,
     signal: ended.signal,
+    renewed: (forMs: number) => {
+      life.endsAt = Date.now() + forMs;
+    },
   };
   const kept = keepLease(lease).catch(() => warn('the Vault lease is not kept any more'));
   return {
@@ -64,21 +70,33 @@ export async function loginToVault(login: VaultLogin, warn: (line: string) => vo
     async [Symbol.asyncDispose]() {
       ended.abort();
       await kept;
-      await revoke(other(REVOKED_WITHIN_MS), token, warn);
+      await revoke(other(REVOKED_WITHIN_MS), token, life, warn);
     },
   };
 }
 
-async function revoke(vault: Vault, token: string, warn: (line: string) => void): Promise<void> {
+type Life = { isBatch: boolean; endsAt: number };
+
+async function revoke(vault: Vault, token: string, life: Life, warn: (line: string) => void): Promise<void> {
   const path = 'auth/token/revoke-self';
+  const left = Math.ceil((life.endsAt - Date.now()) / 1000);
+  // What is over cannot be revoked, and need not be. A lease of 0 has no end.
+  const lives = `it lives ${left > 0 ? `${left} s longer` : 'on'}`;
+  if (life.isBatch)
+    return warn(
+      `the Vault token is a batch token, which cannot be revoked: ${lives}; have its role give out service tokens`,
+    );
   try {
     const answer = await vault.ask({ path, method: 'POST', token });
-    // 403: it is no token any more, which is what was wanted.
-    if (answer.status === 204 || answer.status === 200 || answer.status === 403) return;
+    if (answer.status === 204 || answer.status === 200) return;
+    if (answer.status === 403 && NO_TOKEN.test(vaultText(answer, []))) return;
+    if (answer.status === 403)
+      return warn(
+        `the Vault token was not revoked, and ${lives}: have one of its policies allow update on ${path}`,
+      );
     throw vaultRefusal({ origin: vault.origin, doing: 'to revoke its token', answer, secrets: [token] });
   } catch (error) {
-    warn(
-      `the Vault token was not revoked: ${error instanceof CommandError ? error.message : 'unknown error'}`,
-    );
+    const why = error instanceof CommandError ? error.message : 'unknown error';
+    warn(`the Vault token was not revoked, and ${lives}: ${why}`);
   }
 }

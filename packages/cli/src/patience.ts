@@ -1,0 +1,16 @@
+const FIRST_WAIT_MS = 200;
+const LONGEST_WAIT_MS = 5_000;
+const ANSWER_WITHIN_MS = 10_000;
+
+/** How long one try may take, ms: with one try only, ten seconds; else no longer than all of them may together. */
+export function answerWithin(timeoutMs: number, giveUpAt: number): number {
+  if (timeoutMs === 0) return ANSWER_WITHIN_MS;
+  return Math.max(1, Math.min(ANSWER_WITHIN_MS, giveUpAt - Date.now()));
+}
+
+/** How long to wait before another try, ms: longer each time, and as long as `Retry-After` says. */
+export function waitBefore(attempt: number, retryAfter: string | null | undefined): number {
+  const asked = Number(retryAfter ?? 0) * 1000 || 0;
+  const own = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** attempt) * (0.5 + Math.random() / 2);
+  return Math.max(asked, own);
+}
