@@ -9,7 +9,11 @@ import { countResults } from './report.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 const FAILING = `import { afterAll, describe, expect, test } from 'vitest';
-afterAll(() => { throw new Error('the file cannot be cleaned up'); });
+afterAll(async () => {
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => { throw new Error('nor its folder'); });
+  stack.defer(() => { throw new Error('the file cannot be cleaned up'); });
+});
 describe('a group', () => {
   afterAll(() => { throw new Error('the group cannot be cleaned up'); });
   test('of promises', async () => {
@@ -37,7 +41,7 @@ test('what fails outside of a test is counted and said as a failure, though ever
   const counts = countResults(results, folder, (line) => said.push(line));
   expect(counts).toEqual({ passed: 1, failed: 3, skipped: 0 });
   expect(said.toSorted((one, other) => one.localeCompare(other))).toEqual([
-    expect.stringContaining('failed: a.test.ts: around its tests: Error: the file cannot be cleaned up'),
+    expect.stringMatching(/^failed: a.test.ts: around its tests: .*nor its folder.*the file cannot be cleaned up/),
     expect.stringContaining('failed: a.test.ts: around the tests of a group: Error: the group cannot'),
     expect.stringContaining('failed: a.test.ts: caught by nobody, in or after "of promises": Error: nobody'),
   ]);

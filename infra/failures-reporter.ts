@@ -15,13 +15,21 @@ export default class FailuresReporter implements Reporter {
     if (!folder || failures.length === 0) return;
     const testResults = failures.map(({ file, name, error }) => ({
       name: file,
-      assertionResults: [
-        { status: 'failed', fullName: name, failureMessages: [error.stack ?? error.message] },
-      ],
+      assertionResults: [{ status: 'failed', fullName: name, failureMessages: [wholeMessage(error)] }],
     }));
     writeFileSync(join(folder, `outside-of-tests-${process.pid}.json`), JSON.stringify({ testResults }));
   }
 }
+
+/** What an error says, and those that it holds: of several that failed together the outermost says that alone. */
+function wholeMessage(error: Failure): string {
+  const held = ['error', 'suppressed', 'cause'].flatMap((name) => error[name] ?? []);
+  const inner = [...held, ...[error['errors'] ?? []].flat()].filter(isFailure).map(wholeMessage);
+  return [error.stack ?? error.message, ...inner].join('\n');
+}
+
+const isFailure = (value: unknown): value is Failure =>
+  typeof value === 'object' && value !== null && 'message' in value;
 
 function aroundTests(module: TestModule) {
   const suites = [...module.children.allSuites()].map((suite) => ({

@@ -34,7 +34,7 @@ test('a failure is said in one line with its place, and a file without tests is 
   const failureMessages = ['it is not so\n  at /project/test/a.test.ts:7:3'];
 
   expect(countOf([{ status: 'failed', fullName: 'one', failureMessages }]).said).toEqual([
-    'failed: test/a.test.ts: one: it is not so   at /project/test/a.test.ts:7:3 at /test/a.test.ts:7:3',
+    'failed: test/a.test.ts: one: it is not so at /test/a.test.ts:7:3',
   ]);
   expect(countOf([])).toEqual({
     counts: { passed: 0, failed: 1, skipped: 0 },

@@ -46,6 +46,8 @@ function testsOf(report: string): (Result & { file: string })[] {
 /** One line that says all again, for those who see the end of a long output only. */
 function failure(root: string, file: string, test: string, message = ''): string {
   const lines = stripVTControlCharacters(message).split('\n');
+  // Errors within errors stand below the stack of the outermost.
+  const said = lines.filter((line) => !/^\s+at /.test(line));
   const where = lines.find((line) => line.includes(basename(file)) && line.includes(':'))?.trim() ?? '';
-  return `failed: ${relative(root, file)}: ${test}: ${lines.slice(0, 3).join(' ').slice(0, 400)} ${where.replace(root, '')}`;
+  return `failed: ${relative(root, file)}: ${test}: ${said.slice(0, 6).join(' ').slice(0, 800)} ${where.replace(root, '')}`;
 }

@@ -63,5 +63,7 @@ test('an unknown command prints the usage and exits with 2', () => {
   });
 
   expect(status).toBe(2);
-  expect(stderr).toBe('usage: node infra/run.mjs start|test|test:full|test:containers|compose|bench [arguments]\n');
+  expect(stderr).toBe(
+    'usage: node infra/run.mjs start|test|test:full|test:containers|compose|bench [arguments]\n',
+  );
 });

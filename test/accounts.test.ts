@@ -48,22 +48,38 @@ const deletionsOf = (stream: string) =>
   ]);
 
 /** Gives the names of all streams and their consumers, and how far each stream is. */
-async function everyStream({ main, lastSequences }: Streams) {
+async function everyStream(streams: Streams) {
+  const { main } = streams;
+  const last = await settledSequences(streams);
   const names = (await main.streams.list().next()).map(({ config }) => config.name);
   const consumers = await Promise.all(names.map(async (name) => await main.consumers.list(name).next()));
   return {
     names,
     consumers: consumers.map((all) => all.map(({ name }) => name)),
-    last: await lastSequences(),
+    last,
   };
 }
 
 /** Gives the source of each build that LIFECYCLE announces after a sequence. Throws where there is anything else. */
-async function announcedAfter({ main }: Pick<Streams, 'main'>, seq: number): Promise<string[]> {
+/** Builds that were announced after a sequence, once each, and their sources. */
+async function announcedAfter({ main }: Pick<Streams, 'main'>, seq: number): Promise<Map<string, string>> {
   const message = await main.direct.getMessage(STREAMS.lifecycle, { seq: seq + 1 });
-  if (!message) return [];
+  if (!message) return new Map();
   const { source, data } = checkBuildRunning.parse(message.json());
-  return [...data.builds.map(() => source), ...(await announcedAfter({ main }, message.seq))];
+  const here = data.builds.map(({ id }) => [`${source} ${id}`, source] as const);
+  return new Map([...here, ...(await announcedAfter({ main }, message.seq))]);
+}
+
+/** What is stored, once all of it is recorded and announced: until then an announcement may be said again. */
+async function settledSequences(streams: Streams): Promise<Record<string, number>> {
+  const isDone = async (stream: string) => {
+    const consumers = await streams.main.consumers.list(stream).next();
+    return consumers.every(({ num_pending, num_ack_pending }) => num_pending + num_ack_pending === 0);
+  };
+  await expect
+    .poll(async () => [await isDone(STREAMS.builds), await isDone(STREAMS.lifecycle)], { timeout: 20_000 })
+    .toEqual([true, true]);
+  return await streams.lastSequences();
 }
 
 describe.for(VERSIONS)('on nats-server %s', (nats) => {
@@ -82,7 +98,7 @@ describe.for(VERSIONS)('on nats-server %s', (nats) => {
   test('an event on the subject of another source reaches nobody', async () => {
     await using streams = await openStreams(system);
     await using intruder = await connectCi(system, 'other');
-    const before = await streams.lastSequences();
+    const before = await settledSequences(streams);
 
     const event = startedEvent('acme', { id: 'forged' });
     await expect(intruder.publish('ci.acme.build.started', JSON.stringify(event))).rejects.toThrow();
@@ -96,7 +112,7 @@ describe.for(VERSIONS)('on nats-server %s', (nats) => {
     await using streams = await openStreams(system);
     await using acme = await connectCi(system);
     const intruder = await connect(system.ciCredentials('other'));
-    const before = await streams.lastSequences();
+    const before = await settledSequences(streams);
 
     for (const reply of ELSEWHERE) {
       intruder.publish(
@@ -112,7 +128,9 @@ describe.for(VERSIONS)('on nats-server %s', (nats) => {
       .poll(async () => (await streams.lastSequences())['BUILDS'], { timeout: 10_000 })
       .toBe((before['BUILDS'] as number) + ELSEWHERE.length);
     // What stands there are the announcements of these builds, some together, and nothing else.
-    const announced = () => announcedAfter(streams, before[STREAMS.lifecycle] as number);
+    const announced = async () => [
+      ...(await announcedAfter(streams, before[STREAMS.lifecycle] as number)).values(),
+    ];
     await expect.poll(announced, { timeout: 10_000 }).toEqual(ELSEWHERE.map(() => 'other'));
 
     const { BUILDS, LIFECYCLE, ...others } = await streams.lastSequences();
@@ -160,7 +178,7 @@ describe.for(VERSIONS)('on nats-server %s', (nats) => {
 
 async function staysAsItWas(system: TestSystem, before: Record<string, number>): Promise<void> {
   await using streams = await openStreams(system);
-  expect(await streams.lastSequences()).toEqual(before);
+  expect(await settledSequences(streams)).toEqual(before);
   await stillWorks(system);
 }
 

@@ -27,8 +27,8 @@ const READY_DEADLINE_MS = 60_000;
 const GRACE_SECONDS = 10;
 const KILLED = 137;
 
-/** How often an engine is asked to freeze or remove something: on a machine that is full it cannot always do so at once. */
-const TRIES = 5;
+/** For how long an engine is asked to do something again: on a machine that is full it cannot always do so at once. */
+const ENOUGH_MS = 30_000;
 const BETWEEN_TRIES_MS = 200;
 const NOT_FOUND = 404;
 
@@ -42,7 +42,7 @@ export function partIn(network: StartedNetwork, plan: Plan): Part {
   };
   return {
     async start() {
-      if (container) await container.start();
+      if (container) await surely(async () => await container?.start());
       creating ??= create(network, plan);
       container = await creating;
       await untilReady(container, plan);
@@ -56,8 +56,8 @@ export function partIn(network: StartedNetwork, plan: Plan): Part {
       const { State } = await there().inspect();
       return State.ExitCode === KILLED ? null : State.ExitCode;
     },
-    pause: () => surely(() => there().pause()),
-    resume: async () => void (await there().unpause()),
+    pause: () => surely(() => pauseUnlessPaused(there())),
+    resume: () => surely(() => there().unpause()),
     log: () => logOf(there()),
     async remove() {
       // Where another part could not start, this one may be on its way still.
@@ -121,12 +121,19 @@ export function removed(remove: () => Promise<unknown> | undefined): Promise<voi
   });
 }
 
+/** An engine may have done what it said it could not. */
+async function pauseUnlessPaused(container: Container): Promise<void> {
+  const { State } = await container.inspect();
+  if (!State.Paused) await container.pause();
+}
+
 async function surely(ask: () => Promise<unknown>): Promise<void> {
-  for (let tries = 1; ; tries++) {
+  const deadline = Date.now() + ENOUGH_MS;
+  for (;;) {
     try {
       return void (await ask());
     } catch (error) {
-      if (tries === TRIES) throw error;
+      if (Date.now() > deadline) throw error;
       await wait(BETWEEN_TRIES_MS);
     }
   }

@@ -19,6 +19,8 @@ export class SealedContainer extends GenericContainer {
         [{ HostIp: '127.0.0.1', HostPort: String(host) }],
       ]),
     );
+    // A process that looks after the health of each every two seconds would take what is measured from a small machine.
+    this.createOpts.Healthcheck = { Test: ['NONE'] };
     this.createOpts.Volumes = Object.fromEntries(volumes.map((folder) => [folder, {}]));
   }
 }

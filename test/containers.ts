@@ -17,6 +17,8 @@ import type { EngineOptions, TestSystem } from './system.ts';
 
 // The reaper is one more image to have; `removeLeftovers` does for what a killed run leaves.
 process.env['TESTCONTAINERS_RYUK_DISABLED'] ??= 'true';
+// Asked for it, testcontainers would pull an image to find out.
+process.env['TESTCONTAINERS_HOST_OVERRIDE'] ??= '127.0.0.1';
 
 /** Starts NATS, Redis and each service in containers, by testcontainers. */
 export async function startContainers(options: EngineOptions): Promise<TestSystem> {
@@ -31,7 +33,11 @@ export async function startContainers(options: EngineOptions): Promise<TestSyste
     const parts = new Map(
       layout.names.map((name) => [name, partIn(network, planOf(name, options, layout))] as const),
     );
-    stack.defer(async () => void (await Promise.all([...parts.values()].map((part) => part.remove()))));
+    stack.defer(async () => {
+      // All of them, before their network and their files, though one of them may fail.
+      const removing = await Promise.allSettled([...parts.values()].map((part) => part.remove()));
+      for (const one of removing) if (one.status === 'rejected') throw one.reason;
+    });
     const system = systemOf(layout, parts, stack);
     await Promise.all(['nats', 'redis'].map(system.start));
     await system.bootstrap();

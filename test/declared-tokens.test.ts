@@ -38,6 +38,7 @@ test('a declared token arrives at its CI and a stock OIDC client verifies it fro
     aud: 'https://api.example.com',
   });
   expect((payload.exp as number) - (payload.iat as number)).toBe(300);
+  expect(await knownActive(system, token)).toBe(true);
   expect((await tokenIntrospection(client, token)).active).toBe(true);
 });
 

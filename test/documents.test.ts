@@ -32,6 +32,7 @@ beforeAll(async () => {
   system = await testSystem({ environment: { 'jwks-publisher': { CACHE_DIR: cache } } });
   const { hostname, port } = new URL(urlOf('/'));
   slow = connect(Number(port), hostname);
+  slow.on('error', () => undefined);
   slow.write('GET /acme/jwks HTTP/1.1\r\nhost: x\r\n');
   slow.on('data', (chunk: Buffer) => {
     saidToSlow += chunk.toString();
@@ -214,6 +215,7 @@ test('the documents are served with NATS and Redis gone, also by a process that 
   const longAgo = Date.now() / 1000 - 26 * 3600 - 1;
   for (const file of readdirSync(cache)) utimesSync(join(cache, file), longAgo, longAgo);
   const started = system.start('jwks-publisher');
+  started.catch(() => undefined);
   const refused = await eventually(() => get('/acme/jwks').catch(() => undefined), 'answer of the publisher');
   expect(refused.status).toBe(503);
   expect(refused.headers.get('retry-after')).toBe('1');

@@ -53,7 +53,7 @@ test('a build that nobody finishes ends at the deadline it asked for, once, and 
 /** Sends heartbeats of a build from now on, whatever the test waits for meanwhile; gives what stops them. */
 function keepBeating({ nats, source }: Ci, id: string): () => void {
   const beats = setInterval(
-    () => nats.publish(`ci.${source}.heartbeat`, JSON.stringify({ builds: [id] })),
+    () => nats.isClosed() || nats.publish(`ci.${source}.heartbeat`, JSON.stringify({ builds: [id] })),
     100,
   );
   return () => clearInterval(beats);
@@ -96,6 +96,7 @@ test('a missing heartbeat does not count while nobody could hear it', async () =
   await eventually(() => Date.now() - silent > 8500, 'time for a heartbeat to be missed');
 
   const starting = Promise.all(['build-lifecycle', 'build-lifecycle-2'].map((name) => system.start(name)));
+  starting.catch(() => undefined);
   expect(await knownActive(system, token, { source: 'rarely' })).toBe(true);
   // Sweeps come every 250 ms, so that some have come now, and the interval of those who hear again is not over.
   const known = Date.now();

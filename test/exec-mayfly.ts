@@ -55,6 +55,15 @@ export async function runMayfly(args: readonly string[], options: Options = {}) 
   return await running.ended;
 }
 
+/** Runs a command again while it says that nobody can know now (code 5), which a moment's stall may cause. */
+export async function knownRun<T extends { code: number | null }>(run: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + 30_000;
+  for (;;) {
+    const ran = await run();
+    if (ran.code !== 5 || Date.now() > deadline) return ran;
+  }
+}
+
 /** The environment of a runner that was given a grant, under the names of one CI system. */
 export function grantedEnvironment({ data }: TokenGrant, prefix = 'MAYFLY'): Record<string, string> {
   return {

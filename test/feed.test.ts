@@ -139,7 +139,12 @@ test('nothing is lost while publisher, NATS and Redis are restarted, and no beat
   await eventually(() => !listener.isOpen(), 'broken feed');
   await system.kill('nats');
   await Promise.all([system.start('nats'), system.start('jwks-publisher')]);
-  await ci.finish('through-3');
+  const isStored = () =>
+    ci.finish('through-3').then(
+      () => true,
+      () => false,
+    );
+  await eventually(isStored, 'end that is stored');
   const again = await opened();
   await eventually(
     () => ['through-1', 'through-2', 'through-3'].every((id) => again.ended().includes(id)),

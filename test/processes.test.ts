@@ -164,6 +164,7 @@ describe('a service', () => {
     expect(await readiness()).toBe(200);
 
     const stopped = system.stop('jwks-publisher');
+    stopped.catch(() => undefined);
 
     await eventually(async () => (await readiness()) === 503, 'word that it stops');
     slow.destroy();

@@ -4,7 +4,7 @@ import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Ci, connectCi, eventually } from './ci.ts';
 import { faultsOfBody } from './documented.ts';
-import { knownActive, requestToken } from './relying-party.ts';
+import { answerOf, knownActive, knownAnswer, requestToken } from './relying-party.ts';
 import { type TestSystem, testSystem } from './system.ts';
 
 const AUDIENCE = `audience=${encodeURIComponent('https://api.example.com')}`;
@@ -46,13 +46,12 @@ test.for([
 ] as const)('the audience is read %s', async ([, sign, method]) => {
   const { id_token_request_url: url, id_token_request_token: token } = grant.data;
 
-  const answer = await fetch(`${url}${sign}audience=sts.amazonaws.com`, {
-    method,
-    headers: { authorization: `Bearer ${token}` },
-  });
+  const headers = { authorization: `Bearer ${token}` };
+  const { status, body } = await knownAnswer(async () =>
+    answerOf(await fetch(`${url}${sign}audience=sts.amazonaws.com`, { method, headers })),
+  );
 
-  const { value } = (await answer.json()) as { value: string };
-  expect([answer.status, decodeJwt(value).aud]).toEqual([200, 'sts.amazonaws.com']);
+  expect([status, decodeJwt(body['value'] as string).aud]).toEqual([200, 'sts.amazonaws.com']);
 });
 
 test.for([
