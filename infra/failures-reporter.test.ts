@@ -41,7 +41,9 @@ test('what fails outside of a test is counted and said as a failure, though ever
   const counts = countResults(results, folder, (line) => said.push(line));
   expect(counts).toEqual({ passed: 1, failed: 3, skipped: 0 });
   expect(said.toSorted((one, other) => one.localeCompare(other))).toEqual([
-    expect.stringMatching(/^failed: a.test.ts: around its tests: .*nor its folder.*the file cannot be cleaned up/),
+    expect.stringMatching(
+      /^failed: a.test.ts: around its tests: .*nor its folder.*the file cannot be cleaned up/,
+    ),
     expect.stringContaining('failed: a.test.ts: around the tests of a group: Error: the group cannot'),
     expect.stringContaining('failed: a.test.ts: caught by nobody, in or after "of promises": Error: nobody'),
   ]);

@@ -9,12 +9,14 @@ export type EndedBuild = {
   finishedAt: number;
 };
 
+/** The ends of a source, oldest first, and how many there were before the first of them. They change when the log does. */
+export type Ends = { readonly first: number; readonly list: readonly EndedBuild[] };
+
 /** The ends that a relying party may still have to know of. */
 export type FeedLog = {
   /** Takes an end in; says whether it is one that was not there. */
   add(ended: EndedBuild): boolean;
-  /** The ends of a source, oldest first. */
-  of(source: string): EndedBuild[];
+  of(source: string): Ends;
   /** The newest end of any source. */
   newest(): EndedBuild | undefined;
   /** Forgets the ends that were stored before then (ms). */
@@ -22,29 +24,27 @@ export type FeedLog = {
   clear(): void;
 };
 
+type Kept = { first: number; list: EndedBuild[]; names: Set<string> };
+
 /** Gives a log with nothing in it. Ends are to be added in the order of their sequences. */
 export function feedLog(): FeedLog {
-  const bySource = new Map<string, Map<string, EndedBuild>>();
+  const bySource = new Map<string, Kept>();
   let newest: EndedBuild | undefined;
   return {
     add(ended) {
       newest = ended;
-      const ends = bySource.get(ended.source) ?? new Map<string, EndedBuild>();
-      bySource.set(ended.source, ends);
-      const name = `${ended.attempt}/${ended.id}`;
-      if (ends.has(name)) return false;
-      ends.set(name, ended);
+      const kept = bySource.get(ended.source) ?? { first: 0, list: [], names: new Set() };
+      bySource.set(ended.source, kept);
+      const name = nameOf(ended);
+      if (kept.names.has(name)) return false;
+      kept.names.add(name);
+      kept.list.push(ended);
       return true;
     },
-    of: (source) => [...(bySource.get(source)?.values() ?? [])],
+    of: (source) => bySource.get(source) ?? { first: 0, list: [] },
     newest: () => newest,
     forgetBefore(time) {
-      for (const ends of bySource.values()) {
-        for (const [name, { storedAt }] of ends) {
-          if (storedAt >= time) break;
-          ends.delete(name);
-        }
-      }
+      for (const kept of bySource.values()) forgetOf(kept, time);
       if (newest && newest.storedAt < time) newest = undefined;
     },
     clear() {
@@ -52,4 +52,13 @@ export function feedLog(): FeedLog {
       newest = undefined;
     },
   };
+}
+
+const nameOf = ({ attempt, id }: EndedBuild) => `${attempt}/${id}`;
+
+function forgetOf(kept: Kept, time: number): void {
+  const oldest = kept.list.findIndex(({ storedAt }) => storedAt >= time);
+  const gone = kept.list.splice(0, oldest < 0 ? kept.list.length : oldest);
+  for (const ended of gone) kept.names.delete(nameOf(ended));
+  kept.first += gone.length;
 }

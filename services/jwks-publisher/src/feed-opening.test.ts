@@ -1,35 +1,31 @@
 import { expect, test } from 'vitest';
-import { openingMaker } from './feed-opening.ts';
+import type { EndedBuild } from './feed-log.ts';
+import { openings } from './feed-opening.ts';
 import { endedBuild } from './testing.ts';
 
-function maker() {
-  let time = 0;
+function maker(count = 9, padding = '') {
   let written = 0;
-  const open = openingMaker(
-    ({ seq }) => {
-      written += 1;
-      return Buffer.from(`${seq} `);
-    },
-    () => time,
-  );
-  const all = Array.from({ length: 9 }, (_, at) => endedBuild((at + 1) * 2, 0));
-  return {
-    open: (count: number, lastSeq?: number) => {
-      const last = lastSeq === undefined ? undefined : { seq: lastSeq, storedAt: 0 };
-      const { bytes, events } = open(all.slice(0, count), last);
-      return `${bytes.join('')}= ${events}`;
-    },
-    written: () => written,
-    later: (ms: number) => {
-      time += ms;
-    },
-    make: open,
-    all,
+  const { open, prepare } = openings(({ seq }) => {
+    written += 1;
+    return `${padding}${seq} `;
+  });
+  const all = Array.from({ length: count }, (_, at) => endedBuild((at + 1) * 2, 0));
+  const said = (first: number, list: readonly EndedBuild[], lastSeq?: number, storedAt = 0) => {
+    const { bytes, events } = open(
+      { first, list },
+      lastSeq === undefined ? undefined : { seq: lastSeq, storedAt },
+    );
+    return `${bytes.join('')}= ${events}`;
   };
+  return { all, open, prepare, said, written: () => written };
 }
 
+const numbers = (from: number, to: number) =>
+  Array.from({ length: Math.max(0, to - from) }, (_, at) => `${(from + at + 1) * 2} `).join('');
+
 test('an opening tells all that is there, or what came after the last that was seen', () => {
-  const { open } = maker();
+  const { all, said } = maker();
+  const open = (count: number, lastSeq?: number) => said(0, all.slice(0, count), lastSeq);
 
   expect(open(0)).toBe('= 0');
   expect(open(3)).toBe('2 4 6 = 3');
@@ -42,30 +38,66 @@ test('an opening tells all that is there, or what came after the last that was s
   expect(open(5, 10)).toBe('= 0');
 });
 
-test('those who come within two seconds share the same bytes, and what ended since is added', () => {
-  const { open, later, written } = maker();
-  open(3);
-  later(2000);
-  expect(open(5)).toBe('2 4 6 8 10 = 5');
-  expect(written()).toBe(5);
+test('whatever was forgotten, added and seen, what is told is what is there', async () => {
+  const { all, said, prepare } = maker(3333);
+  let at = 0;
 
-  later(1);
-  expect(open(5)).toBe('2 4 6 8 10 = 5');
-  expect(written()).toBe(10);
+  for (const [first, end] of [
+    [0, 40],
+    [0, 60],
+    [10, 1000],
+    [10, 1049],
+    [30, 1111],
+    [999, 2100],
+    [1000, 2100],
+    [1500, 3333],
+    [3333, 3333],
+  ]) {
+    const list = all.slice(first, end);
+    if (at++ % 2 === 0) await prepare(() => ({ first: first as number, list }));
+    const [begin, last] = [first as number, end as number];
+    expect(said(begin, list)).toBe(`${numbers(begin, last)}= ${last - begin}`);
+    const seen = begin + Math.floor(list.length / 3);
+    if (list.length > 0)
+      expect(said(begin, list, (seen + 1) * 2)).toBe(`${numbers(seen + 1, last)}= ${last - seen - 1}`);
+  }
 });
 
-test('after the log began anew nothing of the old opening is told', () => {
-  const { make, all } = maker();
-  make(all, undefined);
+test('those who come at any time share the same bytes, and what is old is written once', async () => {
+  const { all, open, prepare, written } = maker(5000, 'x'.repeat(250));
+  const copies = new Set<ArrayBufferLike>();
+  let told = 0;
 
-  expect(make([], undefined).bytes.join('')).toBe('');
-  expect(make([endedBuild(1, 0)], { seq: 4, storedAt: 0 }).bytes.join('')).toBe('1 ');
+  for (let end = 4000; end < 4800; end += 7) {
+    const ends = { first: end - 4000, list: all.slice(end - 4000, end) };
+    await prepare(() => ends);
+    const { bytes } = open(ends, undefined);
+    told = bytes.reduce((sum, { length }) => sum + length, 0);
+    // Small buffers are parts of one that many share.
+    for (const piece of bytes) if (piece.length > 1000) copies.add(piece.buffer);
+  }
+
+  const held = [...copies].reduce((sum, { byteLength }) => sum + byteLength, 0);
+  expect(held).toBeLessThan(3 * told);
+  expect(written()).toBeLessThan(3 * 4800);
+});
+
+test('after the log began anew nothing of the old opening is told', async () => {
+  const { all, said, prepare } = maker(1200);
+  await prepare(() => ({ first: 0, list: all }));
+  said(0, all);
+  const others = Array.from({ length: 1100 }, (_, at) => endedBuild(at * 2 + 1, 5));
+
+  expect(said(0, [])).toBe('= 0');
+  expect(said(0, [endedBuild(1, 0)], 4)).toBe('1 = 1');
+  said(0, all);
+  expect(said(0, others)).toBe(`${others.map(({ seq }) => `${seq} `).join('')}= 1100`);
 });
 
 test('whoever saw an end of a stream that was cut short, where another stands now, is told all', () => {
-  const { make } = maker();
-  const [first, another, next] = [endedBuild(2, 0), endedBuild(4, 7), endedBuild(6, 8)];
+  const { said } = maker();
+  const list = [endedBuild(2, 0), endedBuild(4, 7), endedBuild(6, 8)];
 
-  expect(make([first, another, next], { seq: 4, storedAt: 0 }).bytes.join('')).toBe('2 4 6 ');
-  expect(make([first, another, next], { seq: 4, storedAt: 7 }).bytes.join('')).toBe('6 ');
+  expect(said(0, list, 4, 0)).toBe('2 4 6 = 3');
+  expect(said(0, list, 4, 7)).toBe('6 = 1');
 });

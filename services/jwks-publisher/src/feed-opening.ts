@@ -1,4 +1,5 @@
-import type { EndedBuild } from './feed-log.ts';
+import { setImmediate as breathe } from 'node:timers/promises';
+import type { EndedBuild, Ends } from './feed-log.ts';
 
 /** What a feed is opened with: bytes, in their order, and how many ends they tell. */
 export type Opening = { bytes: Buffer[]; events: number };
@@ -6,53 +7,103 @@ export type Opening = { bytes: Buffer[]; events: number };
 /** An end that somebody has seen: where it stood and when it was stored (ms), for another may stand there by now. */
 export type Seen = Pick<EndedBuild, 'seq' | 'storedAt'>;
 
-/** Takes every end that there is, and the last that was seen; gives what comes after that, or all where it is not there. */
-export type OpeningMaker = (ends: readonly EndedBuild[], last: Seen | undefined) => Opening;
+/** What makes the openings of a feed. */
+export type Openings = {
+  /** Writes what is not written yet, a part at a time, so that a long feed keeps nobody else waiting. */
+  prepare(ends: () => Ends): Promise<void>;
+  /** Takes every end that there is, and the last that was seen; gives what comes after that, or all where it is not there. */
+  open(ends: Ends, last: Seen | undefined): Opening;
+};
 
-type Made = { at: number; ends: readonly EndedBuild[]; offsets: number[]; bytes: Buffer };
+/** Ends in one piece of bytes: of those that are long past, and of the newest. */
+const MANY = 1000;
+const FEW = 50;
 
-/** How long the bytes of one opening serve all who come, ms. */
-const SHARED_MS = 2000;
+/** Ends that are written together, from `first` on. The last of them tells whether they still are what they were. */
+type Piece = { first: number; last: EndedBuild | undefined; bytes: Buffer; offsets: number[] };
 
 /**
- * Takes how an end is written, and a clock (ms); gives the maker of a feed's openings. Those who come within two seconds
- * share the same bytes, to which only what ended since is added: many who read slowly hold one copy and not one each.
+ * Takes how an end is written; gives the maker of a feed's openings. All who hear it share the pieces that it is written in,
+ * which never change: however many read slowly, whenever they came, there is one copy and not one each.
  */
-export function openingMaker(write: (ended: EndedBuild) => Buffer, now: () => number): OpeningMaker {
-  let made: Made = { at: -Infinity, ends: [], offsets: [], bytes: Buffer.alloc(0) };
-  return (ends, last) => {
-    const isLast = ({ seq, storedAt }: EndedBuild) => seq === last?.seq && storedAt === last.storedAt;
-    let newest = lastOf(made, ends, now());
-    if (newest < 0) {
-      made = make(ends, write, now());
-      newest = ends.length - 1;
-    }
-    const since = ends.slice(newest + 1);
-    const seen = since.findIndex(isLast);
-    if (seen >= 0) return written(since.slice(seen + 1), write);
-    const from = made.ends.findIndex(isLast) + 1;
-    const shared = made.bytes.subarray(made.offsets[from] ?? made.bytes.length);
-    const added = written(since, write);
-    return { bytes: [shared, ...added.bytes], events: made.ends.length - from + added.events };
+export function openings(write: (ended: EndedBuild) => string): Openings {
+  const written = new Map<number, Map<number, Piece>>([
+    [MANY, new Map()],
+    [FEW, new Map()],
+  ]);
+  /** The piece of so many ends whose number is `number`, without those that are forgotten already. */
+  const pieceOf = (size: number, number: number, { first, list }: Ends): Piece => {
+    const pieces = written.get(size) as Map<number, Piece>;
+    const end = (number + 1) * size - first;
+    const there = pieces.get(number);
+    if (there && there.last === list[end - 1]) return there;
+    const begin = Math.max(0, number * size - first);
+    const piece = pieceFrom(list.slice(begin, end), first + begin, write);
+    pieces.set(number, piece);
+    return piece;
+  };
+  /** Of the newest ends the small pieces are kept, of all others the large ones. */
+  const forget = ({ first, list }: Ends) => {
+    const end = first + list.length;
+    const many = Math.floor(end / MANY);
+    keepOnly(written.get(MANY), (number) => (number + 1) * MANY > first && number < many);
+    keepOnly(written.get(FEW), (number) => number * FEW >= many * MANY && (number + 1) * FEW <= end);
+  };
+  return {
+    async prepare(ends) {
+      let number = Math.floor(ends().first / MANY);
+      for (; (number + 1) * MANY <= ends().first + ends().list.length; number++) {
+        const { first } = ends();
+        const isMade = written.get(MANY)?.has(number) || (number + 1) * MANY <= first;
+        if (isMade) continue;
+        pieceOf(MANY, number, ends());
+        await breathe();
+      }
+    },
+    open(ends, last) {
+      forget(ends);
+      const { first, list } = ends;
+      const end = first + list.length;
+      const from = first + indexAfter(list, last);
+      const bytes: Buffer[] = [];
+      let at = from;
+      while (at < end) {
+        const size = [MANY, FEW].find((one) => (Math.floor(at / one) + 1) * one <= end);
+        const piece = size
+          ? pieceOf(size, Math.floor(at / size), ends)
+          : pieceFrom(list.slice(at - first), at, write);
+        bytes.push(piece.bytes.subarray(piece.offsets[at - piece.first]));
+        at = piece.first + piece.offsets.length;
+      }
+      return { bytes, events: end - from };
+    },
   };
 }
 
-/** Where the newest end of an opening stands among all ends; -1 where the opening does not serve any more. */
-function lastOf({ at, ends: shared }: Made, ends: readonly EndedBuild[], now: number): number {
-  const newest = shared.at(-1);
-  return newest === undefined || now - at > SHARED_MS ? -1 : ends.lastIndexOf(newest);
+function keepOnly(pieces: Map<number, Piece> | undefined, isKept: (number: number) => boolean): void {
+  for (const number of pieces?.keys() ?? []) if (!isKept(number)) pieces?.delete(number);
 }
 
-function make(ends: readonly EndedBuild[], write: (ended: EndedBuild) => Buffer, at: number): Made {
-  const all = ends.map(write);
+function pieceFrom(ends: readonly EndedBuild[], first: number, write: (ended: EndedBuild) => string): Piece {
   let length = 0;
-  const offsets = all.map((bytes) => {
-    length += bytes.length;
-    return length - bytes.length;
+  const texts = ends.map(write);
+  const offsets = texts.map((text) => {
+    const offset = length;
+    length += Buffer.byteLength(text);
+    return offset;
   });
-  return { at, ends, offsets, bytes: Buffer.concat(all, length) };
+  return { first, last: ends.at(-1), bytes: Buffer.from(texts.join('')), offsets };
 }
 
-function written(ends: readonly EndedBuild[], write: (ended: EndedBuild) => Buffer): Opening {
-  return { bytes: ends.length === 0 ? [] : [Buffer.concat(ends.map(write))], events: ends.length };
+/** Where what comes after the last that was seen begins: at 0 where it is not there. Ends are in the order of their sequences. */
+function indexAfter(list: readonly EndedBuild[], last: Seen | undefined): number {
+  if (!last) return 0;
+  let [low, high] = [0, list.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((list[middle] as EndedBuild).seq < last.seq) low = middle + 1;
+    else high = middle;
+  }
+  const there = list[low];
+  return there?.seq === last.seq && there.storedAt === last.storedAt ? low + 1 : 0;
 }

@@ -1,5 +1,5 @@
 import { endReader } from './end-reader.ts';
-import { type EndedBuild, feedLog } from './feed-log.ts';
+import { type EndedBuild, type Ends, feedLog } from './feed-log.ts';
 import type { LifecycleLog, StoredEnd } from './lifecycle-log.ts';
 
 /** What the feed is made from. */
@@ -26,8 +26,10 @@ export type Feed = {
   /** Says whether it is known now that nothing is missing. */
   isProven(): boolean;
   windowMs: number;
-  /** Adds a listener; gives every end so far, of which it has to be told first, and what takes it away again. */
-  listen(listener: Listener): { ends: EndedBuild[]; leave(): void };
+  /** Gives every end of a source so far, of which a listener has to be told first. */
+  endsOf(source: string): Ends;
+  /** Adds a listener; gives what takes it away again. */
+  listen(listener: Listener): () => void;
   /** Hears that an end was stored, and the sequence of the one before it: tells it, or reads first what was missed. */
   stored(end: StoredEnd, before: number): void;
   /** Looks whether anything is missing; resolves when done. */
@@ -70,10 +72,10 @@ export function feed({ lifecycle, isFresh, windowMs }: FeedSource): Feed {
     windowMs,
     isProven: () => reader.isComplete() && performance.now() - provenAt <= PROVEN_MS,
     stored: reader.stored,
+    endsOf: log.of,
     listen(listener) {
       listeners.add(listener);
-      const leave = () => void listeners.delete(listener);
-      return { ends: log.of(listener.source), leave };
+      return () => void listeners.delete(listener);
     },
     async tick() {
       const began = performance.now();

@@ -32,8 +32,9 @@ async function served(ends: EndedBuild[], max: number) {
     ...{ windowMs: 900_000, isProven: () => true, stored: () => undefined, tick: async () => undefined },
     listen(listener: Listener) {
       listeners.add(listener);
-      return { ends, leave: () => void listeners.delete(listener) };
+      return () => void listeners.delete(listener);
     },
+    endsOf: () => ({ first: 0, list: ends }),
   };
   const places = feedPlaces(max);
   const metrics = publisherMetrics(registry);

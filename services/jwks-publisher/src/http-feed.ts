@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { clientNetwork } from './client-network.ts';
 import type { Feed, Listener } from './feed.ts';
 import type { EndedBuild } from './feed-log.ts';
-import { type Opening, openingMaker, type Seen } from './feed-opening.ts';
+import { type Opening, openings, type Seen } from './feed-opening.ts';
 import type { FeedPlaces } from './feed-places.ts';
 import { CORS, publicRoute } from './http-documents.ts';
 import type { Metrics } from './metrics.ts';
@@ -34,14 +34,20 @@ export function feedRoute(
   { feed, places, metrics }: Feeds,
 ): void {
   const write = endWriter(issuer);
-  const open = openingMaker(write, () => performance.now());
-  publicRoute(http, path, (request, reply) => {
-    if (!feed.isProven()) {
-      metrics.feeds('unknown');
-      throw new ServiceError('temporarily_unavailable', 'it is not known which builds have ended');
-    }
+  const { prepare, open } = openings((ended) => endEvent(issuer, ended));
+  const mustBeProven = () => {
+    if (feed.isProven()) return;
+    metrics.feeds('unknown');
+    throw new ServiceError('temporarily_unavailable', 'it is not known which builds have ended');
+  };
+  publicRoute(http, path, async (request, reply) => {
+    mustBeProven();
     if (request.method === 'HEAD') return reply.headers(HEADERS).send();
+    await prepare(() => feed.endsOf(source));
+    mustBeProven();
     const response = reply.raw;
+    // Whoever went meanwhile takes no place.
+    if (request.raw.socket.destroyed) return reply.hijack();
     const leavePlace = places.take(clientNetwork(request.ip), () => {
       metrics.feeds('sent_away');
       response.destroy();
@@ -54,14 +60,15 @@ export function feedRoute(
     response.writeHead(200, HEADERS);
     metrics.feeds('opened');
     const listener = listenerOf(source, response, write, () => metrics.feeds('too_slow'));
-    const { ends, leave } = feed.listen(listener);
+    const leave = feed.listen(listener);
     response.on('error', () => response.destroy());
     response.on('close', () => {
       leavePlace();
       leave();
     });
-    tellOpening(response, open(ends, lastSeen(request)), feed.windowMs);
+    tellOpening(response, open(feed.endsOf(source), lastSeen(request)), feed.windowMs);
     listener.allow(response.writableLength);
+    return reply;
   });
 }
 
