@@ -28,6 +28,8 @@ export const RETRY_AFTER_SECONDS = 1;
 
 /** How long a client may take to send its headers, and how often that is looked at, ms. */
 const SLOW_CLIENTS = { headersTimeout: 3000, connectionsCheckingInterval: 1000 };
+/** How long what is in hand may take once the listener closes, ms: from then on Node ends nobody who is slow. */
+const CLOSING_MS = 5000;
 /** How long a client may take for the handshake of TLS, ms: before it all other times do not count. */
 const HANDSHAKE_MS = 3000;
 
@@ -55,6 +57,10 @@ export function createHttp(
     frameworkErrors: (error, request, reply) => sendError(log, error, request, reply),
   }) as FastifyInstance;
   http.setErrorHandler((error: FastifyError, request, reply) => sendError(log, error, request, reply));
+  http.addHook('preClose', (done) => {
+    setTimeout(() => http.server.closeAllConnections(), CLOSING_MS).unref();
+    done();
+  });
   http.setNotFoundHandler((_request, reply) =>
     reply.code(404).send({ error: 'not_found', error_description: 'there is nothing at this address' }),
   );

@@ -35,6 +35,21 @@ test('the published OpenAPI document names every address that is served, and no 
   expect(new Set(served)).toEqual(new Set(documented));
 });
 
+test('a HEAD, whose answer nobody reads, gets no token', async () => {
+  const http = createHttp(silent);
+  await issuerRoutes(http, {
+    granter: {} as Granter,
+    requestTokenKeys: [],
+    authenticate: () => undefined,
+    reportLeak: async () => undefined,
+    log: {} as IssueLog,
+  });
+
+  const { statusCode, headers } = await http.inject({ method: 'HEAD', url: '/token?audience=a' });
+
+  expect([statusCode, headers['allow']]).toEqual([405, 'GET, POST']);
+});
+
 const LIFE = { source: 'acme', id: '1', attempt: 1 };
 const KEY = createSecretKey(Buffer.alloc(32, 7));
 const RECORD = {

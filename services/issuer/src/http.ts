@@ -54,6 +54,7 @@ export async function issuerRoutes(http: FastifyInstance, edge: Edge): Promise<v
   http.route({
     method: ['GET', 'POST'],
     url: '/token',
+    exposeHeadRoute: false,
     handler: async (request, reply) => {
       const issue = async (running: Running) => {
         const wish = wishOf(request);
@@ -82,6 +83,8 @@ export async function issuerRoutes(http: FastifyInstance, edge: Edge): Promise<v
         .send(replyBody(running, issued, granter));
     },
   });
+  // Nobody would get the token that a HEAD is answered with.
+  http.head('/token', (_request, reply) => reply.code(405).header('allow', 'GET, POST').send());
   http.post('/grant', async (request, reply) => {
     const source = edge.authenticate(request.headers.authorization);
     if (!source) throw new ServiceError('invalid_client', 'the caller is not a known source');
