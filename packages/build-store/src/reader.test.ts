@@ -53,6 +53,15 @@ test('what was last found is given until it is forgotten, and nothing before', a
   expect(reader.last(BUILD)).toBeUndefined();
 });
 
+test('a record that is long is not kept: thousands of them would fill a small machine', async () => {
+  const { state, reader, find } = reading();
+  await find();
+  state.text = `${recordOf(8)}${' '.repeat(8192)}`;
+
+  expect((await find())?.seq).toBe(8);
+  expect(reader.last(BUILD)).toBeUndefined();
+});
+
 test('a build whose start has left the stream is not found', async () => {
   const { state, find } = reading();
   state.text = recordOf(4);

@@ -23,6 +23,8 @@ export type BuildReader = {
 
 /** How many records are known again by their text: what stands in Redis is asked for every time. */
 const KNOWN_RECORDS = 4000;
+/** A longer record is read anew each time, characters: 4,000 of the longest would take more than half a gigabyte. */
+const KNOWN_CHARACTERS = 8192;
 
 /** Takes a connection to Redis; gives the reader of builds over it. What it gives must not be changed. */
 export function buildReader(link: Link): BuildReader {
@@ -32,7 +34,8 @@ export function buildReader(link: Link): BuildReader {
     const last = known.get(key);
     if (last?.text === text && last.stream === stream) return last.record;
     const record = readRecord(source, text);
-    known.set(key, { text, record, stream });
+    if (text.length <= KNOWN_CHARACTERS) known.set(key, { text, record, stream });
+    else known.delete(key);
     return record;
   };
   return {

@@ -48,7 +48,11 @@ export const BuildStarted = Type.Object(
 );
 export type BuildStarted = Static<typeof BuildStarted>;
 
-const Outcome = Type.String({ pattern: '^[A-Za-z_-]{1,32}$' });
+/** How a build ended, in the words of its CI; an end counts however it is told. */
+const Outcome = Type.String({
+  maxLength: 1024,
+  description: 'How it ended: up to 32 letters, `_` and `-`. What is written otherwise counts as `finished`.',
+});
 
 /** `ci.<source>.build.finished`: a CI says that a build is over. */
 export const BuildFinished = Type.Object(

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { checker } from './check.ts';
-import { DURATION_PATTERN } from './duration.ts';
+import { DURATION_PATTERN, durationSeconds } from './duration.ts';
 import { SourceName } from './names.ts';
 import { Algorithm } from './signing.ts';
 
@@ -18,7 +18,8 @@ const ClaimName = Type.String({ pattern: '^[^\\s\\u0000-\\u001f\\u007f]{1,128}$'
 const claimNames = (description: string) => Type.Array(ClaimName, { maxItems: 100, description });
 const RepositoryPattern = Type.String({
   pattern: '^(id:[^\\s*]{1,128}|[^\\s*]{1,511}\\*?)$',
-  description: 'Name of a repository, the beginning of some with a `*`, or `id:` and its immutable id.',
+  description:
+    'Name of a repository, the beginning of some with a `*`, or `id:` and its immutable id. Where groups hold groups, a beginning is anybody’s who comes to have the outermost name: take ids there.',
 });
 
 /** How signing keys are rotated. */
@@ -209,6 +210,11 @@ export const KEYS_DEFAULTS = {
   rotate_every: '30d',
   leeway: '10m',
 } as const satisfies Required<KeysPolicy>;
+
+/** Takes the policy and a source; gives how long a key of the source is published before it signs, seconds. */
+export function publishAheadSeconds({ keys, sources }: Policy, source: string): number {
+  return durationSeconds({ ...KEYS_DEFAULTS, ...keys, ...sources[source]?.keys }.publish_ahead);
+}
 
 /** Longest lifetime that any policy may give a token, seconds. */
 export const LONGEST_LIFETIME_SECONDS = 7200;

@@ -62,6 +62,15 @@ const value = fc.oneof(
 );
 const vars = fc.dictionary(word, fc.oneof(value, fc.dictionary(word, value, { maxKeys: 2 })), { maxKeys: 2 });
 
+test('however many variables there are, and whatever is in them, their text costs little', () => {
+  const hostile = Object.fromEntries(Array.from({ length: 60 }, (_, at) => [`v${at}`, '?\n'.repeat(500)]));
+  const started = performance.now();
+
+  expect(instanceText(hostile)).toContain('v1:');
+
+  expect(performance.now() - started).toBeLessThan(250);
+});
+
 test('instances of other variables have other names', () => {
   fc.assert(
     fc.property(fc.array(vars, { minLength: 200, maxLength: 400 }), (all) => {

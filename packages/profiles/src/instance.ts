@@ -1,13 +1,27 @@
 import { parse } from 'yaml';
 
 /**
+ * So many characters of values are read as YAML, which may take a millisecond for a dozen; what comes after them is quoted. With
+ * so many no subject is short enough for anyone.
+ */
+const MOST_READ = 2048;
+/** Text to YAML 1.1, unless it is one of its words for something else. */
+const PLAIN = /^[A-Za-z][A-Za-z0-9_./-]*$/;
+const NO_TEXT = /^(y|n|yes|no|on|off|true|false|null)$/i;
+
+/**
  * Takes a pipeline's instance variables; gives the text by which Concourse names the instance
  * (`branch:feature,version:2`), the same for the same variables and for no others.
  */
 export function instanceText(vars: Record<string, unknown>): string {
+  let left = MOST_READ;
+  const isBareText = (text: string) => {
+    left -= text.length;
+    return left >= 0 && isBare(text);
+  };
   return flatten(vars, '')
     .sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
-    .map(([name, value]) => `${name}:${valueText(value)}`)
+    .map(([name, value]) => `${name}:${valueText(value, isBareText)}`)
     .join(',');
 }
 
@@ -19,14 +33,15 @@ function flatten(vars: object, prefix: string): [string, unknown][] {
   });
 }
 
-function valueText(value: unknown): string {
+function valueText(value: unknown, isBareText: (text: string) => boolean): string {
   const text = json(value);
-  return typeof value === 'string' && isBare(value) ? text.slice(1, -1) : text;
+  return typeof value === 'string' && isBareText(value) ? text.slice(1, -1) : text;
 }
 
 /** Bare is what YAML reads back as text, and holds no sign that parts one variable from the next. */
 function isBare(text: string): boolean {
   if (/[,: /]/.test(text)) return false;
+  if (PLAIN.test(text) && !NO_TEXT.test(text)) return true;
   // No text to YAML, and hours of work: it would be read as collections that open and never end.
   if (/(^|[\s\u0085].*)[[{]/s.test(text)) return false;
   try {

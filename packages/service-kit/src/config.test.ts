@@ -43,7 +43,11 @@ test('an empty secret is a fault', () => {
 });
 
 test('a name without a secret is a fault', () => {
-  expect(readSecrets('F', '{"a":"1","b":"2"}', ['a'])).toEqual({ a: '1' });
+  const long = 'x'.repeat(16);
+  expect(readSecrets('F', JSON.stringify({ a: long, b: '2' }), ['a'])).toEqual({ a: long });
+  expect(() => readSecrets('F', JSON.stringify({ a: long.slice(1) }), ['a'])).toThrow(
+    'F has secrets of fewer than 16 characters, which may be guessed: a',
+  );
   expect(() => readSecrets('F', '{"a":""}', ['a', 'b', 'toString'])).toThrow(
     'F has no secret for a, b, toString',
   );

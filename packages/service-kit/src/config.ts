@@ -99,6 +99,9 @@ function settingOf(property: TSchema, text: string | undefined): unknown {
   return text;
 }
 
+/** Shortest secret by which somebody may be known, characters: nobody counts how often it is guessed. */
+const LEAST_SECRET = 16;
+
 /**
  * Takes the name of a setting, its contents (a JSON object, name to secret) and the names that need one; gives the
  * secrets. Throws a TypeError that names every fault.
@@ -113,5 +116,10 @@ export function readSecrets(setting: string, text: string, names: readonly strin
   const known = new Map(Object.entries(secrets ?? {}));
   const missing = names.filter((name) => typeof known.get(name) !== 'string' || known.get(name) === '');
   if (missing.length > 0) throw new TypeError(`settings: ${setting} has no secret for ${missing.join(', ')}`);
+  const short = names.filter((name) => String(known.get(name)).length < LEAST_SECRET);
+  if (short.length > 0)
+    throw new TypeError(
+      `settings: ${setting} has secrets of fewer than ${LEAST_SECRET} characters, which may be guessed: ${short.join(', ')}`,
+    );
   return Object.fromEntries(names.map((name) => [name, known.get(name) as string]));
 }

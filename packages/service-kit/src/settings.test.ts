@@ -39,10 +39,10 @@ test('settings, and what is read with them, are one frozen object', () => {
   const settings = read({
     MAYFLY_CONFIG: file('good.yaml', 'sources: { acme: { audiences: [a] } }'),
     PORT: '80',
-    SOURCES_FILE: file('secrets.json', '{"acme":"hush"}'),
+    SOURCES_FILE: file('secrets.json', '{"acme":"a secret of acme"}'),
   });
 
-  expect(settings).toMatchObject({ PORT: 80, secrets: { acme: 'hush' }, tls: {} });
+  expect(settings).toMatchObject({ PORT: 80, secrets: { acme: 'a secret of acme' }, tls: {} });
   expect(Object.isFrozen(settings)).toBe(true);
 });
 

@@ -80,6 +80,21 @@ test('an end that no CI sent is believed on its own subject alone', () => {
   expect(() => admitted(ended, 'ci.acme.build.finished')).toThrow();
 });
 
+test.for([
+  ['with an outcome in other words', { data: { id: '42', outcome: 'exit 1' } }],
+  ['without an outcome', { data: { id: '42', outcome: '' } }],
+  ['two hours late', { data: { id: '42' }, time: '2026-01-01T10:00:00Z' }],
+] as const)('an end that is told %s ends the build', ([, told]) => {
+  const finished = { ...start(), type: 'dev.mayfly.ci.build.finished', ...told };
+
+  expect(admitted(finished, 'ci.acme.build.finished')).toMatchObject({
+    ...{ kind: 'finish', id: '42', attempt: 1, reason: 'finished' },
+  });
+  expect(() => admitted({ ...start(), time: '2026-01-01T10:00:00Z' })).toThrow(
+    expect.objectContaining({ code: 'invalid_request' }),
+  );
+});
+
 test('no message says a value of the event', () => {
   const secret = 'eyJhbGciOi';
   for (const body of [start({ [secret]: 1 }), start({}, { ref: 5 }), start({ reply: secret.repeat(20) })]) {

@@ -16,6 +16,9 @@ import { fromCdEvent, isCdEvent } from './cdevents.ts';
 /** An event as JetStream has it: on which subject, where in the stream, since when (ms), and its bytes. */
 export type StoredEvent = { eventName: string; seq: number; storedAt: number; data: Uint8Array };
 
+/** What is told of an outcome to those who ask why a build ended. */
+const OUTCOME = /^[A-Za-z_-]{1,32}$/;
+
 /** What an event asks for, once it is believed. */
 export type Admitted =
   | { kind: 'ignored' }
@@ -47,7 +50,8 @@ export function admit(event: StoredEvent, policy: Policy): Admitted {
 
 function admitStart(body: unknown, event: StoredEvent, allowed: string): Admitted {
   const { source, time, data } = checkBuildStarted.parse(body);
-  agree(event, EVENT_NAMES.started(source), time);
+  agree(event, EVENT_NAMES.started(source));
+  checkTime(event, time);
   const { build, id_tokens, reply } = data;
   const seconds = Math.min(build.timeout_seconds ?? Number.POSITIVE_INFINITY, durationSeconds(allowed));
   return {
@@ -67,22 +71,29 @@ function admitStart(body: unknown, event: StoredEvent, allowed: string): Admitte
 }
 
 function admitFinish(body: unknown, event: StoredEvent): Admitted {
-  const { source, time, data } = checkBuildFinished.parse(body);
-  agree(event, EVENT_NAMES.finished(source), time);
-  const { id, attempt = 1, outcome = 'finished' } = data;
-  return { kind: 'finish', source, id, attempt, reason: outcome, finishedAt: event.storedAt };
+  // However late it is told: an end takes away and never gives, and what is dead-lettered would leave its build running.
+  const { source, data } = checkBuildFinished.parse(body);
+  agree(event, EVENT_NAMES.finished(source));
+  const { id, attempt = 1, outcome = '' } = data;
+  const reason = OUTCOME.test(outcome) ? outcome : 'finished';
+  return { kind: 'finish', source, id, attempt, reason, finishedAt: event.storedAt };
 }
 
 function admitEnd(body: unknown, event: StoredEvent): Admitted {
   const { source, time, data } = checkBuildEnded.parse(body);
-  agree(event, EVENT_NAMES.ended(source), time);
+  agree(event, EVENT_NAMES.ended(source));
+  checkTime(event, time);
   return { kind: 'finish', source, ...data, finishedAt: event.storedAt };
 }
 
-function agree({ eventName, storedAt }: StoredEvent, expected: string, time: string): void {
+function agree({ eventName }: StoredEvent, expected: string): void {
   if (eventName !== expected) {
     throw new ServiceError('access_denied', 'the subject of the event and the source in it do not agree');
   }
+}
+
+/** A start from long ago must not come again after its end was forgotten. */
+function checkTime({ storedAt }: StoredEvent, time: string): void {
   const happened = Date.parse(time);
   if (!(Math.abs(storedAt - happened) <= MAX_EVENT_SKEW_MS)) {
     throw new ServiceError(

@@ -140,3 +140,12 @@ test('the command in a refusal is one word to a shell, whatever the name', async
 
   expect(await ask({ kind: 'pipeline', name, id: '2' })).toMatch(/pipeline 'x'\\''; \$\(touch mine\) `id`'$/);
 });
+
+test('a name of any length is known by itself alone', async () => {
+  const { ask, names } = keeper(namesInMemory());
+  const long = (end: string): SaidName => ({ kind: 'pipeline', name: 'x'.repeat(8000) + end, id: '1' });
+  expect(await ask(long('a'))).toBe('its own');
+
+  expect(names.isKnown('acme', [long('a')])).toBe(true);
+  expect(names.isKnown('acme', [long('b')])).toBe(false);
+});

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { ServiceError } from '@mayfly/contracts/errors';
 import type { NameRecord } from '@mayfly/contracts/seen-names-schema';
 import type { SaidName } from '@mayfly/profiles/names';
@@ -29,12 +30,17 @@ type Said = NameKey & Pick<SaidName, 'id'>;
 /** How long it is taken as known whose a name is, ms: for as long, a release is not noticed. */
 const KNOWN_MS = 30_000;
 const MOST_KNOWN = 100_000;
+/** What is longer is remembered by its digest, characters. */
+const LONGEST_WORD = 128;
 const MOST_TRIES = 10;
 
 /** Takes a store of names; gives the check of them, which asks the store only for names that it has not asked for of late. */
 export function nameKeeper({ store, refused, clock, now }: Parts): Names {
   const known = new Map<string, { id: string | undefined; at: number }>();
-  const wordOf = ({ source, kind, name }: NameKey) => `${source} ${kind} ${name}`;
+  const wordOf = ({ source, kind, name }: NameKey) => {
+    const word = `${source} ${kind} ${name}`;
+    return word.length <= LONGEST_WORD ? word : createHash('sha256').update(word).digest('base64url');
+  };
   const note = (said: Said) => {
     const word = wordOf(said);
     known.delete(word);

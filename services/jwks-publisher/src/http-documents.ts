@@ -2,7 +2,10 @@ import { ServiceError } from '@mayfly/contracts/errors';
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify';
 import type { PublicDocument } from './documents.ts';
 
-const CACHE_CONTROL = 'public, max-age=300, stale-while-revalidate=60, stale-if-error=86400';
+/** For so long others may go on with a document while nobody here answers, seconds. */
+const STALE_IF_ERROR = 86_400;
+/** A key set is kept for 300 s, served stale for 60 more and has to reach every replica, seconds: at least so long before a key signs. */
+const ON_THE_WAY = 600;
 
 /** What every public answer says to browsers (Fetch Standard §3.3): anyone may read it. */
 export const CORS = { 'access-control-allow-origin': '*', 'access-control-expose-headers': 'etag' } as const;
@@ -14,16 +17,22 @@ const PREFLIGHT = {
   'access-control-max-age': '86400',
 } as const;
 
-/** Adds a public document: GET, HEAD, conditional requests and the browsers' preflight. */
+/**
+ * Adds a public document: GET, HEAD, conditional requests and the browsers' preflight. Of a key set it matters how long its keys
+ * are published before they sign (seconds): no cache may give out an older one by then.
+ */
 export function documentRoute(
   http: FastifyInstance,
   path: string,
   document: () => PublicDocument | undefined,
+  publishAhead = Number.POSITIVE_INFINITY,
 ): void {
+  const stale = Math.min(STALE_IF_ERROR, publishAhead - ON_THE_WAY);
+  const cacheControl = `public, max-age=300, stale-while-revalidate=60, stale-if-error=${Math.max(0, stale)}`;
   publicRoute(http, path, (request, reply) => {
     const found = document();
     if (!found) throw new ServiceError('temporarily_unavailable', 'the key set is not known yet');
-    return sendDocument(request, reply, found, CACHE_CONTROL);
+    return sendDocument(request, reply, found, cacheControl);
   });
 }
 

@@ -3,7 +3,7 @@ import { createHttp } from '@mayfly/service-kit/http';
 import type { Logger } from 'pino';
 import { expect, test } from 'vitest';
 import { issuerRoutes, type ServedIssuer, type Shared } from './http.ts';
-import { refuseOthers } from './http-documents.ts';
+import { documentRoute, refuseOthers } from './http-documents.ts';
 
 const silent = { debug: () => undefined, error: () => undefined } as unknown as Logger;
 
@@ -50,3 +50,19 @@ const REFUSAL = await (async () => {
   await http.ready();
   return name;
 })();
+
+test('a key set is given out by no cache for longer than its keys are published before they sign', async () => {
+  const staleFor = async (publishAhead?: number) => {
+    const http = createHttp(silent);
+    const document = { type: 'application/jwk-set+json', body: '{}', etag: '"x"' };
+    documentRoute(http, '/jwks', () => document, publishAhead);
+    const { headers } = await http.inject('/jwks');
+    return headers['cache-control'];
+  };
+
+  const soFar = 'public, max-age=300, stale-while-revalidate=60, stale-if-error=';
+  expect(await staleFor()).toBe(`${soFar}86400`);
+  expect(await staleFor(26 * 3600)).toBe(`${soFar}86400`);
+  expect(await staleFor(3600)).toBe(`${soFar}3000`);
+  expect(await staleFor(600)).toBe(`${soFar}0`);
+});

@@ -17,6 +17,8 @@ export type ServedIssuer = {
   metadataPath: string;
   discovery: PublicDocument;
   keySet(): PublicDocument | undefined;
+  /** How long a key is published before it signs, seconds. */
+  publishAhead: number;
   introspector: Introspector;
   builds: BuildFinder;
   lists: ServedLists;
@@ -43,7 +45,7 @@ export function issuerRoutes(
     };
     documentRoute(http, `${issuer.path}/.well-known/openid-configuration`, discovery);
     documentRoute(http, issuer.metadataPath, discovery);
-    documentRoute(http, `${issuer.path}/jwks`, keySet);
+    documentRoute(http, `${issuer.path}/jwks`, keySet, issuer.publishAhead);
     introspectionRoute(http, `${issuer.path}/introspect`, issuer.introspector, { callers, metrics });
     buildRoute(http, `${issuer.path}/builds`, issuer.builds, callers);
     statusListRoutes(http, `${issuer.path}/status-lists`, issuer.lists, metrics);

@@ -1,6 +1,5 @@
-import { durationSeconds } from '@mayfly/contracts/duration';
 import type { PublishedKeySet } from '@mayfly/contracts/keys';
-import { KEYS_DEFAULTS, type Policy } from '@mayfly/contracts/policy';
+import { type Policy, publishAheadSeconds } from '@mayfly/contracts/policy';
 import type { Logger } from 'pino';
 import { keySetCache } from './key-set-cache.ts';
 import { type KeySets, keySets } from './key-sets.ts';
@@ -18,12 +17,11 @@ export function keepKeySets(
   const cache = keySetCache(cacheDir);
   /** The version of each source that the cache holds. */
   const keptVersions = new Map<string, number>();
-  for (const [source, { keys }] of Object.entries(policy.sources)) {
+  for (const source of Object.keys(policy.sources)) {
     const kept = cache.read(source);
-    const ahead = keys?.publish_ahead ?? policy.keys?.publish_ahead ?? KEYS_DEFAULTS.publish_ahead;
     if (!kept) continue;
     keptVersions.set(source, kept.keySet.version);
-    sets.acceptKept(kept.keySet, kept.confirmedAt + durationSeconds(ahead) * 1000);
+    sets.acceptKept(kept.keySet, kept.confirmedAt + publishAheadSeconds(policy, source) * 1000);
   }
   /** Confirms what is kept where it is this one, and else writes it, until it could be written. */
   const keep = (keySet: PublishedKeySet) => {

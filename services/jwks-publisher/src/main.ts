@@ -10,13 +10,14 @@ import { readSettings } from '@mayfly/service-kit/settings';
 import { readTls } from '@mayfly/service-kit/tls';
 import { callers } from './callers.ts';
 import { Config } from './config.ts';
+import { type Confirmations, confirmations } from './confirmations.ts';
 import { basicAuthentication } from './credentials.ts';
 import { followKeySets } from './events.ts';
 import { keepFeed } from './feed-events.ts';
 import { feedPlaces } from './feed-places.ts';
 import { issuerRoutes } from './http.ts';
 import { keepKeySets } from './keep-key-sets.ts';
-import { publisherMetrics } from './metrics.ts';
+import { type Metrics, publisherMetrics } from './metrics.ts';
 import { servedIssuers } from './served-issuers.ts';
 
 const COMMAND_TIMEOUT_MS = 110;
@@ -62,6 +63,11 @@ await run(
     const http = createHttp(log, { tls, trustedProxies: config.TRUSTED_PROXIES });
     const places = feedPlaces(MAX_FEEDS);
     metrics.hearing(places.taken);
+    keepLooking(
+      confirmations(sources, sets, log, () => performance.now()),
+      metrics,
+      resources,
+    );
     const feeds = { feed, places, metrics };
     issuerRoutes(http, issuers, { callers: callers(authenticate, metrics), feeds, metrics });
     resources.defer(() => http.close());
@@ -76,3 +82,13 @@ await run(
       });
   },
 );
+
+function keepLooking(
+  { look, unconfirmed }: Confirmations,
+  metrics: Metrics,
+  resources: AsyncDisposableStack,
+): void {
+  metrics.unconfirmed(unconfirmed);
+  const timer = setInterval(look, 1000);
+  resources.defer(() => clearInterval(timer));
+}

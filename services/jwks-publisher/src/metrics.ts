@@ -31,6 +31,8 @@ export type Metrics = { [C in Counted]: (outcome: Outcome<C>) => void } & {
   introspectionTook(ms: number): void;
   /** Shows how many hear a feed now. */
   hearing(count: () => number): void;
+  /** Shows how many sources have a key set that is not confirmed now. */
+  unconfirmed(count: () => number): void;
 };
 
 const LATENCIES = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
@@ -43,6 +45,14 @@ export function publisherMetrics(registry: Registry): Metrics {
     const counter = new Counter({ name, help, labelNames: ['outcome'], registers });
     for (const outcome of OUTCOMES[counted]) counter.inc({ outcome }, 0);
     return (outcome: Outcome<C>) => counter.inc({ outcome });
+  };
+  const show = (name: string, help: string, count: () => number) => {
+    new Gauge({
+      ...{ name, help, registers },
+      collect() {
+        this.set(count());
+      },
+    });
   };
   const latency = new Histogram({
     name: 'mayfly_introspection_seconds',
@@ -59,16 +69,9 @@ export function publisherMetrics(registry: Registry): Metrics {
     lists: counterOf('lists'),
     feeds: counterOf('feeds'),
     introspectionTook: (ms) => latency.observe(ms / 1000),
-    hearing(count) {
-      new Gauge({
-        name: 'mayfly_feed_listeners',
-        help: 'Relying parties that hear a feed now.',
-        registers,
-        collect() {
-          this.set(count());
-        },
-      });
-    },
+    hearing: (count) => show('mayfly_feed_listeners', 'Relying parties that hear a feed now.', count),
+    unconfirmed: (count) =>
+      show('mayfly_key_sets_unconfirmed', 'Sources of which nobody confirms the key set now.', count),
   };
 }
 

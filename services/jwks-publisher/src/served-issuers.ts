@@ -1,6 +1,6 @@
 import { lifeReader } from '@mayfly/build-store/life-reader';
 import { issuerUrl } from '@mayfly/contracts/issuer-url';
-import type { Policy } from '@mayfly/contracts/policy';
+import { type Policy, publishAheadSeconds } from '@mayfly/contracts/policy';
 import type { Bus } from '@mayfly/service-kit/bus';
 import type { RedisLink } from '@mayfly/service-kit/redis';
 import type { Logger } from 'pino';
@@ -51,6 +51,7 @@ export function servedIssuers(policy: Policy, { baseUrl, requestUrl }: Urls, par
       metadataPath: `/.well-known/oauth-authorization-server${pathname}`,
       discovery: discoveryDocument({ issuer, tokenEndpoint: `${requestUrl}/token` }),
       keySet: () => sets.get(source)?.document,
+      publishAhead: publishAheadSeconds(policy, source),
       introspector: { ...judge, once },
       builds: { source, policy: sourcePolicy, builds },
       lists: { source, issuer, running, sign },

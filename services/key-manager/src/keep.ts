@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { ALGORITHMS, activeKey, type Keyring, publicKeySet } from './keyring.ts';
-import { keepKeyring, type Shared } from './keyrings.ts';
+import { keepKeyring, restoreKeyring, type Shared } from './keyrings.ts';
 import type { KeyStore } from './store.ts';
 import type { Views } from './views.ts';
 
@@ -13,13 +13,22 @@ const MAX_CLOCK_ERROR_MS = 60_000;
 /** How long a key that was never published before is published before it signs, so that every key set has it. */
 const SETTLE_MS = 250;
 
-type Keeping = { shared: Shared; views: Pick<Views, 'confirm'>; sources: readonly string[]; log: Logger };
+type Keeping = {
+  shared: Shared;
+  views: Pick<Views, 'confirm' | 'wentBack'>;
+  sources: readonly string[];
+  log: Logger;
+};
 
 /** Keeps the views confirmed and the keyrings up to date, until the process stops. */
 export function keepAll({ shared, views, sources, log }: Keeping, resources: AsyncDisposableStack): void {
-  const confirm = async () => void (await views.confirm());
+  const confirm = async () => {
+    const stored = await views.confirm();
+    for (const newest of views.wentBack()) await restoreKeyring(newest, shared);
+    return stored;
+  };
   const keep = async () => {
-    const { time } = await views.confirm();
+    const { time } = await confirm();
     await keepEach(sources, time, shared);
   };
   const loops = [
@@ -69,7 +78,7 @@ export async function makeFit(
  * different moments, so that they seldom want the same change.
  */
 function loop(
-  act: () => Promise<void>,
+  act: () => Promise<unknown>,
   every: number,
   afterFailure: number,
   log: Logger,

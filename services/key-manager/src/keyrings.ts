@@ -50,6 +50,22 @@ export async function changeKeyring(
   }
 }
 
+/**
+ * Takes a keyring that was read before and is newer than what the store holds now; writes and publishes it again, unless there
+ * is a newer one by then. Throws where NATS fails.
+ */
+export async function restoreKeyring(newest: Keyring, shared: Shared): Promise<void> {
+  const { source, version } = newest;
+  shared.log.error(
+    { source },
+    'the stored keyring is older than one that was read before, which is written again',
+  );
+  const keyring = await changeKeyring(source, shared, (stored) => ({
+    keyring: stored.version < version ? newest : stored,
+  }));
+  await publishKeyring(keyring, shared);
+}
+
 /** Reads the keyring of a source from the leader, and whether it is sealed under the first key. */
 export async function readKeyring(source: string, { store, seal }: Pick<Shared, 'store' | 'seal'>) {
   const stored = await store.read(source);

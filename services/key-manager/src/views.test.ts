@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { signJws } from './jws.ts';
-import { activeKey, emptyKeyring } from './keyring.ts';
-import { changeKeyring, keepKeyring, type Shared } from './keyrings.ts';
+import { activeKey, emptyKeyring, type Keyring } from './keyring.ts';
+import { changeKeyring, keepKeyring, restoreKeyring, type Shared } from './keyrings.ts';
 import { revokeKey } from './rotate.ts';
 import { fakeKeys, memoryStore, openSeal, RULES, silent } from './testing.ts';
 import { keyViews } from './views.ts';
@@ -222,4 +222,33 @@ test('of replicas that make the first keyring at once, all end with one and the 
 
   expect(new Set(all.map((keyring) => JSON.stringify(keyring.keys.map(({ kid }) => kid)))).size).toBe(1);
   expect(all[0]?.keys).not.toEqual(emptyKeyring('new').keys);
+});
+
+test('a keyring that comes back as it was before a key was revoked is not signed on, and the newer one is written again', async () => {
+  const store = memoryStore(() => 0);
+  const { views, shared, revokeActive } = await replica(store);
+  const before = await views.confirmed('acme');
+  const revoked = await revokeActive();
+  await views.confirm();
+  expect(await views.confirmed('acme')).toEqual(revoked);
+
+  // A power cut takes the last write with it, or a backup is put back.
+  const stored = await store.read('acme');
+  const { revision } = stored as { revision: number };
+  await store.replace('acme', await openSeal.close(before), revision);
+  await views.confirm();
+  expect(views.now('acme')).toBeUndefined();
+  await expect(views.confirmed('acme')).rejects.toMatchObject({ code: 'temporarily_unavailable' });
+
+  const [newest, ...others] = views.wentBack();
+  expect([newest, others]).toEqual([revoked, []]);
+  await restoreKeyring(newest as Keyring, shared);
+  await views.confirm();
+
+  const { version, keys } = await views.confirmed('acme');
+  expect(version).toBe(revoked.version);
+  expect(keys.map(({ kid, state }) => [kid, state])).toEqual(
+    revoked.keys.map(({ kid, state }) => [kid, state]),
+  );
+  expect(views.wentBack()).toEqual([]);
 });

@@ -11,6 +11,11 @@ export type Views = {
   confirmed(source: string): Promise<Keyring>;
   /** Asks the leader whether anything has changed, and takes in what has. One question at a time. */
   confirm(): Promise<StoreState>;
+  /**
+   * Gives keyrings of which the leader holds an older one than was there before, as after a power cut or a backup: a key that
+   * was revoked since may be active in it. Until a newer one is stored, those sources are not signed for.
+   */
+  wentBack(): Keyring[];
 };
 
 /** What views need; the two clocks are monotonic and of the wall, ms. */
@@ -33,6 +38,8 @@ type View = { keyring: Keyring; isReady: boolean; preparing: Promise<void> | und
 type Read = { views: Map<string, View>; revision: number };
 type State = Read & {
   created: string;
+  /** The newest keyring of each source that was ever read. */
+  newest: Map<string, Keyring>;
   /** What has been read of the changes since, while there are more. */
   reading: Read | undefined;
   confirmedAt: { monotonic: number; wall: number } | undefined;
@@ -45,15 +52,17 @@ export function keyViews(viewing: Viewing): Views {
   const state: State = {
     views: new Map(),
     created: '',
+    newest: new Map(),
     revision: 0,
     reading: undefined,
     confirmedAt: undefined,
     offset: 0,
   };
+  const isOlder = ({ source, version }: Keyring) => version < (state.newest.get(source)?.version ?? 0);
   let asking: Promise<StoreState> | undefined;
   const now = (source: string) => {
     const view = state.views.get(source);
-    return view?.isReady && isFresh(state, viewing) ? view.keyring : undefined;
+    return view?.isReady && !isOlder(view.keyring) && isFresh(state, viewing) ? view.keyring : undefined;
   };
   const confirm = () => {
     asking ??= ask(state, viewing).finally(() => {
@@ -73,6 +82,10 @@ export function keyViews(viewing: Viewing): Views {
   return {
     now,
     confirm,
+    wentBack: () =>
+      [...state.views.values()].flatMap(({ keyring }) =>
+        isOlder(keyring) ? (state.newest.get(keyring.source) ?? []) : [],
+      ),
     confirmed: (source) =>
       confirmed(source).catch((cause: unknown) => {
         throw new ServiceError('temporarily_unavailable', 'the keyring cannot be confirmed', { cause });
@@ -127,6 +140,10 @@ async function takeChanges(state: State, newest: number, { store, open }: Viewin
     reading.revision = next.revision;
   }
   Object.assign(state, reading, { reading: undefined });
+  for (const { keyring } of state.views.values()) {
+    if (keyring.version >= (state.newest.get(keyring.source)?.version ?? 0))
+      state.newest.set(keyring.source, keyring);
+  }
 }
 
 function makeReady(view: View, { prepare }: Viewing): void {
