@@ -13,6 +13,7 @@ const COMMANDS = {
   'test:full': ['infra/test.ts', '--full'],
   'test:containers': ['infra/test.ts', '--containers'],
   compose: ['infra/compose.ts'],
+  pack: ['infra/pack.ts'],
   bench: ['test/bench/main.ts'],
 };
 /** Signals that end npm, and by that this. */

@@ -64,6 +64,6 @@ test('an unknown command prints the usage and exits with 2', () => {
 
   expect(status).toBe(2);
   expect(stderr).toBe(
-    'usage: node infra/run.mjs start|test|test:full|test:containers|compose|bench [arguments]\n',
+    'usage: node infra/run.mjs start|test|test:full|test:containers|compose|pack|bench [arguments]\n',
   );
 });
