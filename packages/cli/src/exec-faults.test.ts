@@ -165,6 +165,8 @@ test('the issuer is asked by way of the proxy that the environment names, and th
   );
 
   expect({ code, stdout }).toEqual({ code: 0, stdout: '***\n' });
+  const here = { ...env, MAYFLY_ID_TOKEN_REQUEST_URL: issuer.requestUrl.replace('127.0.0.1', 'localhost') };
+  expect((await runMayfly(['token', '--audience', 'w'], { env: here })).code).toBe(0);
   expect(asked).toEqual(['issuer.example:80']);
-  expect(issuer.asked.map(({ searchParams }) => searchParams.get('audience'))).toEqual(['v']);
+  expect(issuer.asked.map(({ searchParams }) => searchParams.get('audience'))).toEqual(['v', 'w']);
 });

@@ -80,15 +80,17 @@ export function requestVariables(
   return offered;
 }
 
-const PROXIES = ['http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY'];
+const PROXIES = ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY'];
 const LOOPBACK = '127.0.0.1';
+/** All that this machine calls itself. */
+export const THIS_MACHINE: readonly string[] = [LOOPBACK, 'localhost', '[::1]', '::1'];
 
-/** Gives the environment with this machine exempted from its proxy, where it has one: nobody there reaches us. */
-export function withoutProxyToUs(own: Environment): Environment {
+/** Gives the environment with these names of this machine exempted from its proxy, where it has one: nobody there reaches us. */
+export function withoutProxyToUs(own: Environment, names: readonly string[] = [LOOPBACK]): Environment {
   if (!PROXIES.some((name) => own[name])) return own;
   const exempted = (value: string | undefined) => {
     const all = (value ?? '').split(',').map((host) => host.trim());
-    return all.includes('*') || all.includes(LOOPBACK) ? value : [...all.filter(Boolean), LOOPBACK].join(',');
+    return all.includes('*') ? value : [...new Set([...all.filter(Boolean), ...names])].join(',');
   };
   const { no_proxy: lower, NO_PROXY: upper } = own;
   return { ...own, no_proxy: exempted(lower ?? upper), NO_PROXY: exempted(upper ?? lower) };
