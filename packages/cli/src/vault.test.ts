@@ -38,7 +38,12 @@ async function warningsOfSession(
   auth: object,
   revoked: Answer,
 ): Promise<{ warned: string[]; asked: string[] }> {
-  const vault = await stubVault((path) => (path.endsWith('/login') ? login(auth) : revoked));
+  const vault = await stubVault((path) => {
+    if (path.endsWith('/login')) return login(auth);
+    // Whoever asks has a token of a millisecond for longer than that.
+    for (const until = Date.now() + 5; Date.now() < until; );
+    return revoked;
+  });
   const warned: string[] = [];
   const session = await loginToVault({ url: vault.url, jwt: 'a.b.c', timeoutMs: 2000 }, (line) =>
     warned.push(line),
@@ -53,7 +58,16 @@ test('a Vault token that its policies do not let revoke itself is said to live o
   const { warned } = await warningsOfSession({}, denied);
 
   expect(warned).toEqual([
-    'the Vault token was not revoked, and it lives 3600 s longer: have one of its policies allow update on auth/token/revoke-self',
+    'the Vault token was not revoked, and lives 3600 s longer: have one of its policies allow update on auth/token/revoke-self',
+  ]);
+});
+
+test('of a Vault token whose time is over nothing is said, whatever Vault does', async () => {
+  const denied = { status: 403, body: { errors: ['permission denied'] } };
+
+  expect((await warningsOfSession({ lease_duration: 0.001 }, denied)).warned).toEqual([]);
+  expect((await warningsOfSession({ lease_duration: 0 }, denied)).warned).toEqual([
+    expect.stringContaining('and lives on: have one'),
   ]);
 });
 

@@ -2,7 +2,7 @@ import { CommandError } from './exit-codes.ts';
 import { type KvPlace, readSecret, readSecretAt, type SecretData } from './vault-kv.ts';
 import { keepLease } from './vault-lease.ts';
 import { authMount, DEFAULT_AUTH_MOUNT, namespaceOf, urlPath } from './vault-path.ts';
-import { vaultRefusal, vaultText } from './vault-refusal.ts';
+import { type VaultAnswer, vaultRefusal, vaultText } from './vault-refusal.ts';
 import { type Vault, type VaultPlace, vaultAt } from './vault-request.ts';
 
 /** How a build logs in to a Vault. */
@@ -48,7 +48,10 @@ export async function loginToVault(login: VaultLogin, warn: (line: string) => vo
     throw new CommandError('configuration', `what answers at ${origin} is no Vault: check the address`);
   const isRenewable = auth?.['renewable'] === true;
   const seconds = Number(auth?.['lease_duration'] ?? 0);
-  const life = { isBatch: auth?.['token_type'] === 'batch', endsAt: Date.now() + seconds * 1000 };
+  const life: Life = {
+    isBatch: auth?.['token_type'] === 'batch',
+    endsAt: seconds > 0 ? Date.now() + seconds * 1000 : undefined,
+  };
   const ended = new AbortController();
   // The lease is kept and the token revoked even where a signal has ended what came before.
   const other = (timeoutMs: number, signal?: AbortSignal) => vaultAt({ ...named, timeoutMs, signal });
@@ -75,28 +78,36 @@ export async function loginToVault(login: VaultLogin, warn: (line: string) => vo
   };
 }
 
-type Life = { isBatch: boolean; endsAt: number };
+/** What is known of a token's life: when it ends (ms since 1970), undefined for one without an end. */
+type Life = { isBatch: boolean; endsAt: number | undefined };
+
+const REVOKE_SELF = 'auth/token/revoke-self';
 
 async function revoke(vault: Vault, token: string, life: Life, warn: (line: string) => void): Promise<void> {
-  const path = 'auth/token/revoke-self';
-  const left = Math.ceil((life.endsAt - Date.now()) / 1000);
-  // What is over cannot be revoked, and need not be. A lease of 0 has no end.
-  const lives = `it lives ${left > 0 ? `${left} s longer` : 'on'}`;
   if (life.isBatch)
     return warn(
-      `the Vault token is a batch token, which cannot be revoked: ${lives}; have its role give out service tokens`,
+      `the Vault token is a batch token, which cannot be revoked: it lives ${howLong(life)}; have its role give out service tokens`,
     );
   try {
-    const answer = await vault.ask({ path, method: 'POST', token });
-    if (answer.status === 204 || answer.status === 200) return;
-    if (answer.status === 403 && NO_TOKEN.test(vaultText(answer, []))) return;
-    if (answer.status === 403)
-      return warn(
-        `the Vault token was not revoked, and ${lives}: have one of its policies allow update on ${path}`,
-      );
-    throw vaultRefusal({ origin: vault.origin, doing: 'to revoke its token', answer, secrets: [token] });
+    const answer = await vault.ask({ path: REVOKE_SELF, method: 'POST', token });
+    if (answer.status === 204 || answer.status === 200 || isGone(answer, life)) return;
+    if (answer.status !== 403)
+      throw vaultRefusal({ origin: vault.origin, doing: 'to revoke its token', answer, secrets: [token] });
+    warn(
+      `the Vault token was not revoked, and lives ${howLong(life)}: have one of its policies allow update on ${REVOKE_SELF}`,
+    );
   } catch (error) {
     const why = error instanceof CommandError ? error.message : 'unknown error';
-    warn(`the Vault token was not revoked, and ${lives}: ${why}`);
+    warn(`the Vault token was not revoked, and lives ${howLong(life)}: ${why}`);
   }
+}
+
+/** It is no token any more, which is what was wanted; some Vaults say so, others only that it may nothing. */
+function isGone(answer: VaultAnswer, { endsAt }: Life): boolean {
+  if (answer.status !== 403) return false;
+  return (endsAt !== undefined && Date.now() >= endsAt) || NO_TOKEN.test(vaultText(answer, []));
+}
+
+function howLong({ endsAt }: Life): string {
+  return endsAt === undefined ? 'on' : `${Math.max(0, Math.ceil((endsAt - Date.now()) / 1000))} s longer`;
 }
