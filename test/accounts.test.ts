@@ -60,8 +60,7 @@ async function everyStream(streams: Streams) {
   };
 }
 
-/** Gives the source of each build that LIFECYCLE announces after a sequence. Throws where there is anything else. */
-/** Builds that were announced after a sequence, once each, and their sources. */
+/** Gives each build that LIFECYCLE announces after a sequence, once, and its source. Throws where there is anything else. */
 async function announcedAfter({ main }: Pick<Streams, 'main'>, seq: number): Promise<Map<string, string>> {
   const message = await main.direct.getMessage(STREAMS.lifecycle, { seq: seq + 1 });
   if (!message) return new Map();

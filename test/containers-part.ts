@@ -42,7 +42,7 @@ export function partIn(network: StartedNetwork, plan: Plan): Part {
   };
   return {
     async start() {
-      if (container) await surely(async () => await container?.start());
+      if (container) await surely(() => startUnlessRunning(there()));
       creating ??= create(network, plan);
       container = await creating;
       await untilReady(container, plan);
@@ -57,7 +57,7 @@ export function partIn(network: StartedNetwork, plan: Plan): Part {
       return State.ExitCode === KILLED ? null : State.ExitCode;
     },
     pause: () => surely(() => pauseUnlessPaused(there())),
-    resume: () => surely(() => there().unpause()),
+    resume: () => surely(() => resumeIfPaused(there())),
     log: () => logOf(there()),
     async remove() {
       // Where another part could not start, this one may be on its way still.
@@ -125,6 +125,16 @@ export function removed(remove: () => Promise<unknown> | undefined): Promise<voi
 async function pauseUnlessPaused(container: Container): Promise<void> {
   const { State } = await container.inspect();
   if (!State.Paused) await container.pause();
+}
+
+async function resumeIfPaused(container: Container): Promise<void> {
+  const { State } = await container.inspect();
+  if (State.Paused) await container.unpause();
+}
+
+async function startUnlessRunning(container: Container): Promise<void> {
+  const { State } = await container.inspect();
+  if (!State.Running) await container.start();
 }
 
 async function surely(ask: () => Promise<unknown>): Promise<void> {

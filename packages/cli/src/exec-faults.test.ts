@@ -170,3 +170,17 @@ test('the issuer is asked by way of the proxy that the environment names, and th
   expect(asked).toEqual(['issuer.example:80']);
   expect(issuer.asked.map(({ searchParams }) => searchParams.get('audience'))).toEqual(['v', 'w']);
 });
+
+test.each(['proxy:3128 ', 'ftp://proxy', 'http://user:pa/ss@proxy:3128', 'http://u:100%zz@proxy:3128'])(
+  'a proxy that is none (%s) keeps nobody from anything, and its password is not told',
+  async (HTTP_PROXY) => {
+    await using issuer = await startStandInIssuer();
+    const env = { ...given(issuer), HTTP_PROXY };
+
+    const { code, stdout, stderr } = await runMayfly(['token', '--audience', 'v'], { env });
+
+    expect([code, stdout.split('.').length]).toEqual([0, 3]);
+    expect(stderr).not.toMatch(/pa\/ss|100%zz/);
+    expect(stderr.split('\n').length).toBeLessThanOrEqual(2);
+  },
+);

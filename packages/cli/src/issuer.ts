@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CommandError } from './exit-codes.ts';
-import { answerWithin, waitBefore } from './patience.ts';
+import { answerWithin, isTooLate, waitBefore } from './patience.ts';
 import { refusal } from './refusal.ts';
 
 /** What a token may be asked for with, in the words of the issuer's policy. */
@@ -83,7 +83,7 @@ async function ask(
     patience.signal?.throwIfAborted();
     const waitMs = waitBefore(attempt, answer?.headers.get('retry-after'));
     const isPassing = answer === undefined || answer.status === 429 || answer.status >= 500;
-    if (!isPassing || Date.now() + waitMs > giveUpAt) {
+    if (!isPassing || isTooLate(waitMs, giveUpAt)) {
       throw answer ? refusal(answer.status, await jsonOf(answer), originOf(url)) : unreachable(url, failure);
     }
     await answer?.body?.cancel();

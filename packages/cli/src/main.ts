@@ -1,8 +1,7 @@
 #!/usr/bin/env node
-import * as http from 'node:http';
 import type { Surroundings } from './command.ts';
 import { runCommand } from './commands.ts';
-import { THIS_MACHINE, withoutProxyToUs } from './step-variables.ts';
+import { heedProxies } from './proxy-environment.ts';
 
 const PASSED_ON = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
 
@@ -14,10 +13,7 @@ const onSignal: Surroundings['onSignal'] = (handler, until) => {
   }
 };
 
-// What asks the issuer and Vault goes through the proxy that the environment names, as with curl; not what asks this machine.
-// The types that we have do not know it yet.
-const { setGlobalProxyFromEnv } = http as { setGlobalProxyFromEnv?(env: Surroundings['env']): unknown };
-setGlobalProxyFromEnv?.(withoutProxyToUs(process.env, THIS_MACHINE));
+heedProxies(process.env, (line) => void process.stderr.write(`mayfly: ${line}\n`));
 
 process.exitCode = await runCommand(process.argv.slice(2), {
   env: process.env,

@@ -17,8 +17,12 @@ export type Masker = {
   end(): Buffer;
 };
 
-/** So much is held back at most, bytes: with more, it is line ends that follow upon what began as a secret does. */
+/**
+ * So much is held back at most, bytes, or four times the longest form of a secret, which with CR LF behind each sign is three
+ * times as long: with more, it is line ends that follow upon what began as a secret does.
+ */
 const MOST_HELD = 1024 * 1024;
+const WRAPPED = 4;
 /** What is shown already and more than this, bytes, is kept without its line ends. */
 const MOST_SHOWN = 4096;
 const SHOWN = viewRoom();
@@ -30,8 +34,10 @@ export function createMasker(index: () => MaskIndex): Masker {
   let waiting = false;
 
   const settle = (open: boolean, limitOf: (found: Scan) => number): Buffer => {
-    const found = scan(kept, index(), open);
-    const isTooMuch = kept.length - found.settled > MOST_HELD;
+    const opened = scan(kept, index(), open);
+    const isTooMuch = isTooMuchHeld(kept.length - opened.settled, index());
+    // As at an end: of what has begun at least half is masked, or all that there is of it.
+    const found = isTooMuch ? scan(kept, index(), false) : opened;
     const limit = isTooMuch ? kept.length : limitOf(found);
     const [output, end] = masked(kept, shown, limit, merged(found.masked));
     const keep = Math.min(isTooMuch ? end : found.settled, found.context, end);
@@ -57,6 +63,12 @@ export function createMasker(index: () => MaskIndex): Masker {
     release: () => settle(true, ({ showable }) => showable),
     end: () => settle(false, () => kept.length),
   };
+}
+
+function isTooMuchHeld(held: number, { probes }: MaskIndex): boolean {
+  if (held <= MOST_HELD) return false;
+  const longest = [...probes.values()].flat().reduce((most, { form }) => Math.max(most, form.text.length), 0);
+  return held > WRAPPED * longest;
 }
 
 /** Gives the text from `from` to `limit`, masked, and where it ends: past `limit` where a secret stands across it. */

@@ -2,6 +2,14 @@ const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 5_000;
 const ANSWER_WITHIN_MS = 10_000;
 
+/** With less than this left nothing is tried any more, ms: what is cut off may have been done, and says less than what was answered. */
+const LEAST_TRY_MS = 500;
+
+/** Says whether there is no time for another try after a wait, ms. */
+export function isTooLate(waitMs: number, giveUpAt: number): boolean {
+  return Date.now() + waitMs + LEAST_TRY_MS > giveUpAt;
+}
+
 /** How long one try may take, ms: with one try only, ten seconds; else no longer than all of them may together. */
 export function answerWithin(timeoutMs: number, giveUpAt: number): number {
   if (timeoutMs === 0) return ANSWER_WITHIN_MS;

@@ -73,15 +73,22 @@ async function readField(
     throw new CommandError('configuration', `secrets.${name}: the secret ${where} has no field ${field}`);
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   if (isUnmasked) return text;
-  if (text.replace(/[\r\n]/g, '').length < MIN_SECRET_CHARACTERS)
+  if (!isLongEnough(text))
     throw new CommandError(
       'masking',
       `secrets.${name} has fewer than ${MIN_SECRET_CHARACTERS} characters and cannot be masked: make it longer`,
     );
   mask(text);
-  for (const part of textsWithin(value)) if (part.length >= MIN_SECRET_CHARACTERS) mask(part);
+  try {
+    for (const part of textsWithin(value)) if (isLongEnough(part)) mask(part);
+  } catch (cause) {
+    const message = `secrets.${name} holds too many texts to mask: declare one of its fields`;
+    throw new CommandError('masking', message, { cause });
+  }
   return text;
 }
+
+const isLongEnough = (text: string) => text.replace(/[\r\n]/g, '').length >= MIN_SECRET_CHARACTERS;
 
 /** The texts and numbers in a field that is no text: who takes one out of it prints it alone. */
 function textsWithin(value: unknown): string[] {

@@ -46,7 +46,7 @@ export function withoutGrant(own: Environment, grant: OfGrant): Environment {
 }
 
 /**
- * Variables under names that nobody told us which held the address or the request token of the grant, as a CI sets them that
+ * Variables under names that nobody told us which held the request token of the grant, alone or with more, as a CI sets them that
  * gives a grant's own names: they get the address and the request token that the step is to use.
  */
 export function renamedVariables(
@@ -56,12 +56,19 @@ export function renamedVariables(
 ): Environment {
   const known = new Set<string>([...REQUEST_VARIABLES, ...requestNames].flat());
   const others = Object.entries(own).filter(([name]) => !known.has(name));
-  if (!others.some(([, value]) => value === requestToken)) return {};
+  if (!others.some(([, value]) => value?.includes(requestToken))) return {};
+  const isOfGrant = (value: string) => value.includes(requestToken) || value === requestUrl;
   return Object.fromEntries(
-    others.flatMap(([name, value]) => {
-      if (value === requestToken) return [[name, address.requestToken]];
-      return value === requestUrl ? [[name, address.requestUrl]] : [];
-    }),
+    others.flatMap(([name, value = '']) =>
+      isOfGrant(value)
+        ? [
+            [
+              name,
+              value.replaceAll(requestToken, address.requestToken).replaceAll(requestUrl, address.requestUrl),
+            ],
+          ]
+        : [],
+    ),
   );
 }
 
@@ -80,7 +87,8 @@ export function requestVariables(
   return offered;
 }
 
-const PROXIES = ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY'];
+/** The variables that name a proxy. */
+export const PROXIES = ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY'];
 const LOOPBACK = '127.0.0.1';
 /** All that this machine calls itself. */
 export const THIS_MACHINE: readonly string[] = [LOOPBACK, 'localhost', '[::1]', '::1'];

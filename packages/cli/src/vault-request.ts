@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CommandError } from './exit-codes.ts';
-import { answerWithin, waitBefore } from './patience.ts';
+import { answerWithin, isTooLate, waitBefore } from './patience.ts';
 import { isPassing, type VaultAnswer } from './vault-refusal.ts';
 
 /** Where a Vault is, and how patient we are with it. */
@@ -36,7 +36,7 @@ export function vaultAt(place: VaultPlace): Vault {
       if (answer && !isPassing(answer.status)) return answer;
       place.signal?.throwIfAborted();
       const waitMs = waitBefore(attempt, retryAfter);
-      if (Date.now() + waitMs > giveUpAt) return answer ?? unreachable(base.origin, failure);
+      if (isTooLate(waitMs, giveUpAt)) return answer ?? unreachable(base.origin, failure);
       await delay(waitMs, undefined, { signal: place.signal });
     }
   };

@@ -62,7 +62,7 @@ export async function loginToVault(login: VaultLogin, warn: (line: string) => vo
     warn,
     signal: ended.signal,
     renewed: (forMs: number) => {
-      life.endsAt = Date.now() + forMs;
+      life.endsAt = forMs > 0 ? Date.now() + forMs : undefined;
     },
   };
   const kept = keepLease(lease).catch(() => warn('the Vault lease is not kept any more'));
@@ -84,10 +84,12 @@ type Life = { isBatch: boolean; endsAt: number | undefined };
 const REVOKE_SELF = 'auth/token/revoke-self';
 
 async function revoke(vault: Vault, token: string, life: Life, warn: (line: string) => void): Promise<void> {
-  if (life.isBatch)
+  if (life.isBatch) {
+    if (life.endsAt !== undefined && Date.now() >= life.endsAt) return;
     return warn(
       `the Vault token is a batch token, which cannot be revoked: it lives ${howLong(life)}; have its role give out service tokens`,
     );
+  }
   try {
     const answer = await vault.ask({ path: REVOKE_SELF, method: 'POST', token });
     if (answer.status === 204 || answer.status === 200 || isGone(answer, life)) return;

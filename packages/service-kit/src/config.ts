@@ -99,7 +99,7 @@ function settingOf(property: TSchema, text: string | undefined): unknown {
   return text;
 }
 
-/** Shortest secret by which somebody may be known, characters: nobody counts how often it is guessed. */
+/** Shortest secret by which somebody may be known, characters: that of a source may be guessed as often as one likes. */
 const LEAST_SECRET = 16;
 
 /**

@@ -82,8 +82,8 @@ test('those who come at any time share the same bytes, and what is old is writte
   expect(written()).toBeLessThan(3 * 4800);
 });
 
-test('after the log began anew nothing of the old opening is told', async () => {
-  const { all, said, prepare } = maker(1200);
+test('after the log began anew nothing of the old opening is told, and what there is then is written ahead again', async () => {
+  const { all, said, prepare, written } = maker(1200);
   await prepare(() => ({ first: 0, list: all }));
   said(0, all);
   const others = Array.from({ length: 1100 }, (_, at) => endedBuild(at * 2 + 1, 5));
@@ -91,6 +91,9 @@ test('after the log began anew nothing of the old opening is told', async () => 
   expect(said(0, [])).toBe('= 0');
   expect(said(0, [endedBuild(1, 0)], 4)).toBe('1 = 1');
   said(0, all);
+  const before = written();
+  await prepare(() => ({ first: 0, list: others }));
+  expect(written()).toBe(before + 1000);
   expect(said(0, others)).toBe(`${others.map(({ seq }) => `${seq} `).join('')}= 1100`);
 });
 

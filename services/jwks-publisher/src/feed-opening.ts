@@ -31,12 +31,16 @@ export function openings(write: (ended: EndedBuild) => string): Openings {
     [MANY, new Map()],
     [FEW, new Map()],
   ]);
+  const writtenPiece = (size: number, number: number, { first, list }: Ends): Piece | undefined => {
+    const there = written.get(size)?.get(number);
+    return there && there.last === list[(number + 1) * size - first - 1] ? there : undefined;
+  };
   /** The piece of so many ends whose number is `number`, without those that are forgotten already. */
   const pieceOf = (size: number, number: number, { first, list }: Ends): Piece => {
     const pieces = written.get(size) as Map<number, Piece>;
     const end = (number + 1) * size - first;
-    const there = pieces.get(number);
-    if (there && there.last === list[end - 1]) return there;
+    const there = writtenPiece(size, number, { first, list });
+    if (there) return there;
     const begin = Math.max(0, number * size - first);
     const piece = pieceFrom(list.slice(begin, end), first + begin, write);
     pieces.set(number, piece);
@@ -54,8 +58,7 @@ export function openings(write: (ended: EndedBuild) => string): Openings {
       let number = Math.floor(ends().first / MANY);
       for (; (number + 1) * MANY <= ends().first + ends().list.length; number++) {
         const { first } = ends();
-        const isMade = written.get(MANY)?.has(number) || (number + 1) * MANY <= first;
-        if (isMade) continue;
+        if ((number + 1) * MANY <= first || writtenPiece(MANY, number, ends())) continue;
         pieceOf(MANY, number, ends());
         await breathe();
       }

@@ -24,7 +24,13 @@ type Keeping = {
 export function keepAll({ shared, views, sources, log }: Keeping, resources: AsyncDisposableStack): void {
   const confirm = async () => {
     const stored = await views.confirm();
-    for (const newest of views.wentBack()) await restoreKeyring(newest, shared);
+    // By the leader's clock: whoever's own is wrong changes nothing else.
+    const byLeader = { ...shared, now: () => stored.time };
+    for (const source of views.wentBack()) {
+      await restoreKeyring(source, byLeader).catch((error: unknown) =>
+        log.error({ err: error, source }, 'the newer keyring cannot be written again'),
+      );
+    }
     return stored;
   };
   const keep = async () => {

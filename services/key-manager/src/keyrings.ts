@@ -15,6 +15,8 @@ export type Shared = {
   rules(source: string): RotationRules;
   log: Logger;
   now(): number;
+  /** The newest keyring of a source that was ever read here. */
+  newest?(source: string): Keyring | undefined;
 };
 
 /** What a change asks for: what the keyring becomes before what is due is done, and what is asked to rotate. */
@@ -40,7 +42,8 @@ export async function changeKeyring(
 ): Promise<Keyring> {
   for (;;) {
     const { before, revision, isCurrent } = await readKeyring(source, shared);
-    const after = await nextKeyring(before, decide(before), shared);
+    const newest = newestOf(before, revision, shared);
+    const after = await nextKeyring(newest, decide(newest), shared);
     if (after === before && isCurrent) return before;
     if ((await shared.store.replace(source, await shared.seal.close(after), revision)) === undefined)
       continue;
@@ -50,20 +53,9 @@ export async function changeKeyring(
   }
 }
 
-/**
- * Takes a keyring that was read before and is newer than what the store holds now; writes and publishes it again, unless there
- * is a newer one by then. Throws where NATS fails.
- */
-export async function restoreKeyring(newest: Keyring, shared: Shared): Promise<void> {
-  const { source, version } = newest;
-  shared.log.error(
-    { source },
-    'the stored keyring is older than one that was read before, which is written again',
-  );
-  const keyring = await changeKeyring(source, shared, (stored) => ({
-    keyring: stored.version < version ? newest : stored,
-  }));
-  await publishKeyring(keyring, shared);
+/** Writes and publishes again the newest keyring of a source that was ever read, where the store holds an older one. */
+export async function restoreKeyring(source: string, shared: Shared): Promise<void> {
+  await publishKeyring(await changeKeyring(source, shared, (newest) => ({ keyring: newest })), shared);
 }
 
 /** Reads the keyring of a source from the leader, and whether it is sealed under the first key. */
@@ -97,6 +89,15 @@ export async function publishKeyring(keyring: Keyring, shared: Shared): Promise<
     const isNews = now.keys.some(({ kid, publishedAt }) => publishedAt === undefined && kids.has(kid));
     return { keyring: isNews ? markPublished(now, kids, shared.now()) : now };
   });
+}
+
+/** What the store holds, or what was read here before if that is newer: a power cut or a backup brings back what was revoked. */
+function newestOf(stored: Keyring, revision: number, { newest, log }: Shared): Keyring {
+  const { source, version } = stored;
+  const known = newest?.(source);
+  if (revision === 0 || known === undefined || known.version <= version) return stored;
+  log.error({ source }, 'the stored keyring is older than one that was read before, which is written again');
+  return known;
 }
 
 function logChanges(before: Keyring, after: Keyring, log: Logger): void {

@@ -60,6 +60,7 @@ await run(
       ...{ store, seal, custody, log },
       rules: (source) => rules.get(source) as RotationRules,
       now: Date.now,
+      newest: (source) => views.newest(source),
     };
     const views = keyViews({
       store,

@@ -12,10 +12,12 @@ export type Views = {
   /** Asks the leader whether anything has changed, and takes in what has. One question at a time. */
   confirm(): Promise<StoreState>;
   /**
-   * Gives keyrings of which the leader holds an older one than was there before, as after a power cut or a backup: a key that
+   * Gives the sources of which the leader holds an older keyring than was there before, as after a power cut or a backup: a key that
    * was revoked since may be active in it. Until a newer one is stored, those sources are not signed for.
    */
-  wentBack(): Keyring[];
+  wentBack(): string[];
+  /** Gives the newest keyring of a source that was ever read. */
+  newest(source: string): Keyring | undefined;
 };
 
 /** What views need; the two clocks are monotonic and of the wall, ms. */
@@ -83,9 +85,8 @@ export function keyViews(viewing: Viewing): Views {
     now,
     confirm,
     wentBack: () =>
-      [...state.views.values()].flatMap(({ keyring }) =>
-        isOlder(keyring) ? (state.newest.get(keyring.source) ?? []) : [],
-      ),
+      [...state.views.values()].flatMap(({ keyring }) => (isOlder(keyring) ? keyring.source : [])),
+    newest: (source) => state.newest.get(source),
     confirmed: (source) =>
       confirmed(source).catch((cause: unknown) => {
         throw new ServiceError('temporarily_unavailable', 'the keyring cannot be confirmed', { cause });
