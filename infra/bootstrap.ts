@@ -6,6 +6,7 @@ import {
   NAMES_BUCKET,
   STREAMS,
 } from '@mayfly/contracts/bus';
+import { natsTls } from '@mayfly/contracts/nats-tls';
 import type { Policy } from '@mayfly/contracts/policy';
 import { buildsRetentionMs, lifecycleRetentionMs } from '@mayfly/contracts/retention';
 import {
@@ -144,6 +145,7 @@ async function as(
 ) {
   const nats = await connect({
     servers,
+    ...natsTls(servers),
     user,
     pass: password(user),
     name: user,

@@ -44,6 +44,7 @@ test('the command runs from its one file, and finds the profiles that come with 
   };
   writeFileSync(join(project, 'event.json'), JSON.stringify(event));
 
+  expect(run(main, ['--version'])).toMatch(/^mayfly \d/);
   expect(run(main, ['--help'])).toContain('mayfly exec -- ./deploy.sh');
   const audience = ['--audience', 'https://api.example.com', '--issuer', 'https://id.example.com/demo'];
   const explained = node(

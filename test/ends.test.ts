@@ -84,6 +84,47 @@ test('a build whose heartbeats stop ends after the interval, and one that is nam
   stopAlive?.();
 });
 
+test('heartbeats may come over HTTP, one source says them of its own builds alone, and a thousand of the longest ids fit', async () => {
+  await using beating = await connectCi(system, 'beating');
+  const beat = (source: string, builds: string[]) =>
+    knownAnswer(async () =>
+      answerOf(
+        await fetch(`${system.urlOf('build-lifecycle')}/heartbeat`, {
+          method: 'POST',
+          headers: {
+            authorization: `Basic ${Buffer.from(`${source}:${system.secret(`source-${source}`)}`).toString('base64')}`,
+            'content-type': 'application/json',
+          },
+          body: JSON.stringify({ builds }),
+        }),
+      ),
+    );
+  const stopBeating = keepBeating(beating, 'by-http');
+  await beating.start({ id: 'by-http' });
+  const token = await tokenOf(beating, 'by-http');
+  const at = { source: 'beating' };
+  stopBeating();
+  const began = Date.now();
+
+  // Longer than an interval, by HTTP alone.
+  await eventually(
+    async () => {
+      expect((await beat('beating', ['by-http'])).body).toEqual({ running: 1, expected: true });
+      return Date.now() - began > 6000;
+    },
+    'time for a heartbeat to be missed',
+    40_000,
+  );
+  expect(await knownActive(system, token, at)).toBe(true);
+  expect((await beat('rarely', ['by-http'])).body).toEqual({ running: 0, expected: true });
+  expect((await beat('acme', ['by-http'])).body).toEqual({ running: 0, expected: false });
+  const long = Array.from({ length: 1000 }, (_, index) => `${'x'.repeat(124)}${1000 + index}`);
+  expect(await beat('beating', long)).toMatchObject({ status: 200, body: { running: 0 } });
+  expect((await beat('beating', [...long, 'one-more'])).body['error']).toBe('invalid_request');
+
+  await eventually(async () => (await isActive(system, token, at)) === false, 'end of the silent', 40_000);
+});
+
 test('a missing heartbeat does not count while nobody could hear it', async () => {
   await using beating = await connectCi(system, 'rarely');
   // Until both replicas are gone: the one that is left for a while would hear that nothing comes.

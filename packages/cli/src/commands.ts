@@ -1,3 +1,4 @@
+import manifest from '../package.json' with { type: 'json' };
 import { builds } from './builds.ts';
 import type { Command, Surroundings } from './command.ts';
 import { deadLetters } from './dead-letters.ts';
@@ -24,6 +25,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   trust,
 };
 
+const VERSION = `mayfly ${manifest.version}`;
+
 const OVERVIEW = `mayfly: the identity of a build.
 
   mayfly COMMAND [ARGUMENTS]
@@ -42,6 +45,8 @@ Exit codes
   ${EXIT_CODES.notRun}  the command cannot be run
   ${EXIT_CODES.notFound}  the command is not there
   otherwise that of the command that was run; 128 + n where signal n ended it
+
+mayfly COMMAND --help says all of one, mayfly --version which mayfly this is.
 
 Examples
   mayfly exec -- ./deploy.sh
@@ -66,6 +71,10 @@ async function dispatch(
   [name = '', ...rest]: readonly string[],
   surroundings: Surroundings,
 ): Promise<number> {
+  if (['--version', '-V'].includes(name)) {
+    surroundings.stdout.write(`${VERSION}\n`);
+    return 0;
+  }
   if (['--help', '-h', 'help'].includes(name)) {
     surroundings.stdout.write(OVERVIEW);
     return 0;

@@ -7,7 +7,7 @@ const given = ({ requestUrl, requestToken }: StandInIssuer) => ({
   ACTIONS_ID_TOKEN_REQUEST_TOKEN: requestToken,
 });
 
-test('a token is printed alone, with its expiry, or as Google wants it', async () => {
+test('a token is printed alone, with its expiry, or as Google or kubectl want it', async () => {
   await using issuer = await startStandInIssuer();
   const ask = async (format: string) =>
     (await runMayfly(['token', '--audience', 'a b', '--format', format], { env: given(issuer) })).stdout;
@@ -18,6 +18,13 @@ test('a token is printed alone, with its expiry, or as Google wants it', async (
     version: 1,
     success: true,
     id_token: issuer.given[2],
+  });
+  expect(JSON.parse(await ask('kubernetes'))).toEqual({
+    ...{ apiVersion: 'client.authentication.k8s.io/v1', kind: 'ExecCredential' },
+    status: {
+      token: issuer.given[3],
+      expirationTimestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+    },
   });
   expect(issuer.asked[0]?.searchParams.get('audience')).toBe('a b');
 });
@@ -89,4 +96,8 @@ test('no audience, an unknown format and an unknown command are faults of usage'
   for (const args of [['token'], ['token', '--audience', 'a', '--format', 'xml'], ['frob'], []]) {
     expect(await runMayfly(args)).toMatchObject({ code: 2, stdout: '' });
   }
+});
+
+test('which mayfly this is, is printed', async () => {
+  expect((await runMayfly(['--version'])).stdout).toMatch(/^mayfly \d+\.\d+\.\d+\n$/);
 });

@@ -15,8 +15,8 @@ Options
   --claim NAME                  add an optional claim; may be repeated
   --subject-claim NAME          use this claim as the subject
   --aws-session-tag NAME        add a claim as an AWS session tag; may be repeated
-  --format jwt|json|gcp         the token alone (jwt), with when it expires (json), or as Google's SDKs
-                                want it of a command (gcp); jwt if left out
+  --format FORMAT               jwt: the token alone, as if left out; json: with when it expires; gcp: as Google's
+                                SDKs want it of a command; kubernetes: as kubectl does (ExecCredential)
   --grant FILE                  the grant; - reads it from standard input; else the environment is asked
   --timeout SECONDS             how long to try to reach the issuer; 15 if left out
 
@@ -70,6 +70,15 @@ const FORMATS = {
       id_token: token,
       expiration_time: expiresAt,
     }),
+  kubernetes: ({ token, expiresAt }: IssuedToken) =>
+    JSON.stringify({
+      apiVersion: 'client.authentication.k8s.io/v1',
+      kind: 'ExecCredential',
+      status: {
+        token,
+        ...(expiresAt > 0 ? { expirationTimestamp: new Date(expiresAt * 1000).toISOString() } : {}),
+      },
+    }),
 };
 
 function gcpFailure({ code, failure, message }: CommandError): string {
@@ -82,7 +91,8 @@ function parseTokenOptions(args: readonly string[]) {
     throw new CommandError('usage', `${positionals[0]} is no option: see mayfly token --help`);
   const { help = false, audience = '', lifetime, format = 'jwt', timeout = '15' } = values;
   if (!help && !audience) throw new CommandError('usage', 'no audience: mayfly token --audience AUDIENCE');
-  if (!Object.hasOwn(FORMATS, format)) throw new CommandError('usage', '--format is jwt, json or gcp');
+  if (!Object.hasOwn(FORMATS, format))
+    throw new CommandError('usage', '--format is jwt, json, gcp or kubernetes');
   return {
     help,
     audiences: [audience],

@@ -62,7 +62,8 @@ export async function loginToVault(login: VaultLogin, warn: (line: string) => vo
     warn,
     signal: ended.signal,
     renewed: (forMs: number) => {
-      life.endsAt = forMs > 0 ? Date.now() + forMs : undefined;
+      // 0 of a renewal: as long as it may live at all is over.
+      life.endsAt = Date.now() + forMs;
     },
   };
   const kept = keepLease(lease).catch(() => warn('the Vault lease is not kept any more'));

@@ -75,7 +75,7 @@ export const SourcePolicy = Type.Object(
       Type.String({
         pattern: DURATION_PATTERN,
         description:
-          'A running build that its CI has not named in a heartbeat, over NATS, for this long ends. Left out: none are expected.',
+          'A running build that its CI has not named in a heartbeat for this long ends. Left out: none are expected.',
       }),
     ),
     forks: Type.Optional(

@@ -1,5 +1,5 @@
 import Type from 'typebox';
-import { BuildFinished, BuildStarted } from './events.ts';
+import { BuildFinished, BuildStarted, Heartbeat } from './events.ts';
 import type { Route } from './schema-routes.ts';
 
 const Event = Type.Union([BuildStarted, BuildFinished]);
@@ -28,6 +28,31 @@ export const BUILD_LIFECYCLE_ROUTES: readonly Route[] = [
       'invalid_request',
       'invalid_client',
       'access_denied',
+      'payload_too_large',
+      'unsupported_media_type',
+      'temporarily_unavailable',
+    ],
+  },
+  {
+    methods: ['post'],
+    path: '/heartbeat',
+    summary:
+      'Takes a heartbeat as over NATS: the builds that still run. Those of the source that no heartbeat names end.',
+    proof: 'source',
+    body: { 'application/json': Heartbeat },
+    answer: {
+      status: 200,
+      description: 'The heartbeat counts.',
+      content: {
+        'application/json': Type.Object({
+          running: Type.Integer({ minimum: 0, description: 'How many of the builds that it names run.' }),
+          expected: Type.Boolean({ description: 'Whether mayfly.yaml expects heartbeats of the source.' }),
+        }),
+      },
+    },
+    errors: [
+      'invalid_request',
+      'invalid_client',
       'payload_too_large',
       'unsupported_media_type',
       'temporarily_unavailable',

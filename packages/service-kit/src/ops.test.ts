@@ -30,3 +30,14 @@ test.each([true, false])(
     }
   },
 );
+
+test('whether the service is ready is measured too, each thing by its name', async () => {
+  const { http, ops } = opsServer();
+  ops.readyWhen('nats', () => true);
+  ops.readyWhen('keys', () => false);
+
+  const { body } = await http.inject('/metrics');
+
+  expect(body).toContain('mayfly_ready{check="nats"} 1');
+  expect(body).toContain('mayfly_ready{check="keys"} 0');
+});

@@ -1,5 +1,5 @@
 import { type FastifyInstance, fastify } from 'fastify';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 
 /** One thing that must hold for a service to be ready: its name and whether it holds now. */
 export type ReadyCheck = () => boolean;
@@ -27,6 +27,15 @@ export async function openOps(
 export function opsServer(): { http: FastifyInstance; ops: Ops } {
   const metrics = new Registry();
   const checks = new Map<string, ReadyCheck>();
+  new Gauge({
+    name: 'mayfly_ready',
+    help: 'Whether what the service needs holds now (1) or not (0), by its name.',
+    labelNames: ['check'],
+    registers: [metrics],
+    collect() {
+      for (const [check, holds] of checks) this.set({ check }, holds() ? 1 : 0);
+    },
+  });
   const http = fastify({ bodyLimit: 1024, forceCloseConnections: true });
   http.get('/livez', () => ({ status: 'alive' }));
   http.get('/readyz', (_request, reply) => {

@@ -47,7 +47,15 @@ export function answerCommands(commands: Commands, resources: AsyncDisposableSta
   answer(EVENT_NAMES.adminDeadLetters('replay'), (body) => deadLetters.replay(body), queue);
 }
 
-async function beat(source: string, body: unknown, { writer, heartbeatMs }: Commands): Promise<object> {
+/**
+ * Takes a source and a heartbeat of it; puts off the end of the builds that it names, and says how many of them run and whether
+ * any are expected. Throws `invalid_request`, or `temporarily_unavailable` where Redis does not take it.
+ */
+export async function beat(
+  source: string,
+  body: unknown,
+  { writer, heartbeatMs }: Pick<Commands, 'writer' | 'heartbeatMs'>,
+): Promise<object> {
   const { builds } = checkHeartbeat.parse(body);
   const nextMs = heartbeatMs(source);
   if (nextMs === undefined) return { running: 0, expected: false };

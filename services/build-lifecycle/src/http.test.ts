@@ -18,6 +18,7 @@ test('the published OpenAPI document names every address that is served, and no 
     js: {} as JetStreamClient,
     policy: { sources: {} },
     authenticate: () => undefined,
+    beat: () => Promise.resolve({}),
     now: () => 0,
   });
 

@@ -7,23 +7,41 @@ import type { JetStreamClient, PubAck } from '@nats-io/jetstream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { admit } from './admit.ts';
 
-type Edge = { js: JetStreamClient; policy: Policy; authenticate: BasicAuthentication; now(): number };
+type Edge = {
+  js: JetStreamClient;
+  policy: Policy;
+  authenticate: BasicAuthentication;
+  /** Takes a heartbeat of a source. */
+  beat(source: string, body: unknown): Promise<object>;
+  now(): number;
+};
+
+/** A thousand ids of the longest are longer than an event may be. */
+const MAX_HEARTBEAT_BYTES = 160 * 1024;
 
 const TIMEOUT_MS = 2000;
 
 /**
- * Adds `POST /events`: the same CloudEvents as over NATS, structured or binary (CloudEvents HTTP binding §3), from a
+ * Adds `POST /heartbeat`, with the builds that still run, and `POST /events`: the same CloudEvents as over NATS, structured or binary (CloudEvents HTTP binding §3), from a
  * source that shows its name and secret. 202 once JetStream has the event; what could never be admitted is refused
  * at once.
  */
 export function eventRoutes(http: FastifyInstance, edge: Edge): void {
-  const asText = { parseAs: 'string', bodyLimit: MAX_EVENT_BYTES } as const;
+  const asText = { parseAs: 'string', bodyLimit: MAX_HEARTBEAT_BYTES } as const;
   const types = ['application/cloudevents+json', 'application/json'];
   http.removeAllContentTypeParsers();
   http.addContentTypeParser(types, asText, (_request, body, done) => done(null, body));
-  http.post('/events', { bodyLimit: MAX_EVENT_BYTES }, async (request, reply) => {
-    const source = edge.authenticate(request.headers.authorization);
+  const sourceOf = ({ headers }: FastifyRequest): string => {
+    const source = edge.authenticate(headers.authorization);
     if (!source) throw new ServiceError('invalid_client', 'the caller is not a known source');
+    return source;
+  };
+  http.post('/heartbeat', { bodyLimit: MAX_HEARTBEAT_BYTES }, async (request, reply) => {
+    const answer = await edge.beat(sourceOf(request), parse(request.body));
+    return reply.header('cache-control', 'no-store').send(answer);
+  });
+  http.post('/events', { bodyLimit: MAX_EVENT_BYTES }, async (request, reply) => {
+    const source = sourceOf(request);
     const { text, id, verb } = readEvent(request);
     const eventName = verb === 'finished' ? EVENT_NAMES.finished(source) : EVENT_NAMES.started(source);
     const data = Buffer.from(text);

@@ -14,7 +14,7 @@ import { readTls } from '@mayfly/service-kit/tls';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { Counter } from 'prom-client';
 import { announcer } from './announce.ts';
-import { answerCommands } from './commands.ts';
+import { answerCommands, beat } from './commands.ts';
 import { Config } from './config.ts';
 import { deadLetters } from './dead-letters.ts';
 import { listenToBuilds } from './events.ts';
@@ -93,7 +93,8 @@ await run(
     await listenToBuilds({ bus, policy, recorder, isPrepared, endsWaiting, counter }, resources, log);
 
     const http = createHttp(log, { tls });
-    eventRoutes(http, { js: bus.js, policy, authenticate, now });
+    const hearBeat = (source: string, body: unknown) => beat(source, body, recording);
+    eventRoutes(http, { js: bus.js, policy, authenticate, beat: hearBeat, now });
     resources.defer(() => http.close());
     await http.listen({ host: config.HOST, port: config.PORT });
   },

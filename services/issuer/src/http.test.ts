@@ -110,7 +110,7 @@ async function afterFinding(does: {
     ...{ baseUrl: 'https://id.example', now: () => 0, clock: () => does.clock?.() ?? 0, newId: () => 'jti' },
   } as unknown as Granter;
   const http = createHttp(silent);
-  const log = { issued: () => void done.push('log') } as unknown as IssueLog;
+  const log = { issued: () => void done.push('log'), refused: () => undefined } as unknown as IssueLog;
   const edge = {
     granter,
     requestTokenKeys: [KEY],

@@ -68,9 +68,14 @@ export async function issuerRoutes(http: FastifyInstance, edge: Edge): Promise<v
         last: inHand <= FEW ? lastAuthorized(shown) : undefined,
         issue,
         takeBack: ({ build }, { counted }) => giveBack(build, counted, granter),
-      }).finally(() => {
-        inHand -= 1;
-      });
+      })
+        .catch((error: unknown) => {
+          log.refused(shown.reference, error);
+          throw error;
+        })
+        .finally(() => {
+          inHand -= 1;
+        });
       if (!isJustFound(running, granter)) {
         giveBack(running.build, issued.counted, granter);
         throw foundTooLongAgo();
@@ -92,6 +97,14 @@ export async function issuerRoutes(http: FastifyInstance, edge: Edge): Promise<v
     log.granted(granted, 'grant request');
     return reply.headers(NO_STORE).send(granted.grant);
   });
+  leakRoute(http, edge, authorized);
+}
+
+function leakRoute(
+  http: FastifyInstance,
+  edge: Edge,
+  authorized: (shown: RequestToken) => Promise<Running>,
+): void {
   http.post('/leak', async (request, reply) => {
     const { build } = await authorized(requestTokenIn(request));
     const { reason } = (request.body ?? {}) as { reason?: unknown };

@@ -1,3 +1,5 @@
+import type { BuildReference } from '@mayfly/contracts/build-reference';
+import { type ErrorCode, ServiceError } from '@mayfly/contracts/errors';
 import type { AdmittedBuild } from '@mayfly/contracts/events';
 import type { Logger } from 'pino';
 import { Counter, type Registry } from 'prom-client';
@@ -12,7 +14,16 @@ export type Cause = 'event' | 'grant request' | 'request';
 export type IssueLog = {
   issued(build: AdmittedBuild, issued: Issued, by: Cause): void;
   granted(granted: Granted, by: Cause): void;
+  /** Hears why a build that proved who it is got no token, where policy was the reason. */
+  refused(build: BuildReference, error: unknown): void;
   nameRefused(name: NameKey, id: string | undefined, holder: string): void;
+};
+
+/** What policy refuses with, and whether the reason may be told: what a request was made of may be anything. */
+const REFUSALS: Partial<Record<ErrorCode, { isTold: boolean }>> = {
+  access_denied: { isTold: true },
+  invalid_target: { isTold: true },
+  invalid_request: { isTold: false },
 };
 
 /** Takes a logger and a registry; gives the log of what was issued. It never shows more of a token than its jti. */
@@ -24,6 +35,13 @@ export function issueLog(log: Logger, metrics: Registry): IssueLog {
     labelNames: ['by'],
     registers,
   });
+  const refusals = new Counter({
+    name: 'mayfly_tokens_refused_total',
+    help: 'ID tokens that policy refused to builds that run, by the code of the refusal.',
+    labelNames: ['code'],
+    registers,
+  });
+  for (const code of Object.keys(REFUSALS)) refusals.inc({ code }, 0);
   const refusedNames = new Counter({
     name: 'mayfly_names_refused_total',
     help: "Requests for tokens refused because a name in them is another's.",
@@ -36,6 +54,15 @@ export function issueLog(log: Logger, metrics: Registry): IssueLog {
   };
   return {
     issued,
+    refused({ source, id, attempt }, error) {
+      if (!(error instanceof ServiceError)) return;
+      const { code, message } = error;
+      const refusal = REFUSALS[code];
+      if (!refusal) return;
+      refusals.inc({ code });
+      const reason = refusal.isTold ? { reason: message.slice(0, 512) } : {};
+      log.warn({ source, buildId: id, attempt, code, ...reason }, 'token refused');
+    },
     nameRefused(name, id, holder) {
       log.warn({ ...name, id, holder }, 'name refused');
       refusedNames.inc({ kind: name.kind });
@@ -43,6 +70,7 @@ export function issueLog(log: Logger, metrics: Registry): IssueLog {
     granted({ build, grant, issued: all }, by) {
       for (const one of all) issued(build, one, by);
       for (const [name, { error }] of Object.entries(grant.data.id_token_errors ?? {})) {
+        if (Object.hasOwn(REFUSALS, error)) refusals.inc({ code: error });
         log.warn(
           { source: build.source, buildId: build.build.id, name, code: error },
           'declared token refused',
