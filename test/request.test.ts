@@ -1,4 +1,5 @@
 import type { TokenGrant } from '@mayfly/contracts/events';
+import { issuerUrl } from '@mayfly/contracts/issuer-url';
 import { ISSUER_ROUTES } from '@mayfly/contracts/schema-routes-issuer';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -33,6 +34,55 @@ test('a runner gets a token for an audience with its request token, in the field
   expect(decodeJwt(body['value'] as string).exp).toBe(body['expires_at']);
   expect(headers.get('cache-control')).toBe('no-store');
   expect(await knownActive(system, body['value'] as string)).toBe(true);
+});
+
+test('the grant that discovery promises is to be had: a token exchange with the request token', async () => {
+  const discovered = await fetch(`${issuerUrl(system.baseUrl, 'acme')}/.well-known/openid-configuration`);
+  const metadata = (await discovered.json()) as { token_endpoint: string; grant_types_supported: string[] };
+  const [grantType = ''] = metadata.grant_types_supported;
+  const exchange = (fields: Record<string, string>) =>
+    knownAnswer(async () => {
+      const form = {
+        grant_type: grantType,
+        subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+      };
+      const body = new URLSearchParams({ ...form, audience: 'https://api.example.com', ...fields });
+      return answerOf(await fetch(metadata.token_endpoint, { method: 'POST', body }));
+    });
+  const subject = grant.data.id_token_request_token;
+
+  const { status, body } = await exchange({ subject_token: subject });
+  expect([status, body]).toEqual([
+    200,
+    {
+      access_token: expect.any(String),
+      issued_token_type: 'urn:ietf:params:oauth:token-type:id_token',
+      token_type: 'N_A',
+      expires_in: expect.any(Number),
+    },
+  ]);
+  expect(body['expires_in']).toBeGreaterThan(290);
+  const byPost = ISSUER_ROUTES.filter(({ methods }) => methods.includes('post'));
+  expect(faultsOfBody(byPost, '/token', body)).toEqual([]);
+  expect(await knownActive(system, body['access_token'] as string)).toBe(true);
+
+  const refused = [
+    await exchange({ subject_token: `${subject.slice(0, -2)}AA` }),
+    await exchange({}),
+    await exchange({ subject_token: subject, grant_type: 'client_credentials' }),
+    await exchange({
+      subject_token: subject,
+      requested_token_type: 'urn:ietf:params:oauth:token-type:saml2',
+    }),
+    await exchange({ subject_token: subject, audience: 'https://evil.example' }),
+    await exchange({ subject_token: subject, resource: 'x' }),
+  ];
+  expect(refused.map(({ status: code, body: said }) => `${code} ${said['error']}`)).toEqual([
+    '401 invalid_token',
+    ...Array(3).fill('400 invalid_request'),
+    '400 invalid_target',
+    '400 invalid_request',
+  ]);
 });
 
 test('the address in a grant holds a question mark, so that clients which append &audience= work', () => {

@@ -28,7 +28,33 @@ export const TokenWish = {
   ),
 };
 
+/** The grant by which a stock client asks for a token (RFC 8693 §2.1), and the type of what it gets (§3). */
+export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+export const ID_TOKEN_TYPE = 'urn:ietf:params:oauth:token-type:id_token';
+
 const wish = Type.Partial(Type.Object(TokenWish), { additionalProperties: false });
+
+const exchange = Type.Object(
+  {
+    grant_type: Type.Literal(TOKEN_EXCHANGE),
+    subject_token: Type.String({ description: 'The request token; it stands here alone, not in a header.' }),
+    subject_token_type: Type.Optional(Type.String()),
+    requested_token_type: Type.Optional(Type.Literal(ID_TOKEN_TYPE)),
+    scope: Type.Optional(Type.String()),
+    ...Object.fromEntries(Object.entries(TokenWish).map(([name, schema]) => [name, Type.Optional(schema)])),
+  },
+  { additionalProperties: false, description: 'A token exchange, RFC 8693 §2.1.' },
+);
+
+const Exchanged = Type.Object(
+  {
+    access_token: Type.String({ description: 'The ID token.' }),
+    issued_token_type: Type.Literal(ID_TOKEN_TYPE),
+    token_type: Type.Literal('N_A'),
+    expires_in: Type.Integer({ minimum: 0, description: 'Seconds that it lives.' }),
+  },
+  { description: 'To an exchange, RFC 8693 §2.2.1.' },
+);
 
 const Token = Type.Object(
   {
@@ -56,10 +82,18 @@ export const ISSUER_ROUTES: readonly Route[] = [
   {
     methods: ['post'],
     path: '/token',
-    summary: 'The same, asked for in the body.',
+    summary:
+      'The same, asked for in the body; or a token exchange, whose subject_token is the request token.',
     proof: 'request token',
-    body: { 'application/json': wish, 'application/x-www-form-urlencoded': wish },
-    answer: { status: 200, description: 'The ID token.', content: { 'application/json': Token } },
+    body: {
+      'application/json': Type.Union([wish, exchange]),
+      'application/x-www-form-urlencoded': Type.Union([wish, exchange]),
+    },
+    answer: {
+      status: 200,
+      description: 'The ID token.',
+      content: { 'application/json': Type.Union([Token, Exchanged]) },
+    },
     errors: [...refusals, 'payload_too_large', 'unsupported_media_type', 'temporarily_unavailable'],
   },
   {

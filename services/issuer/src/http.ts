@@ -24,6 +24,7 @@ import {
 } from './issue.ts';
 import { issueAhead } from './issue-ahead.ts';
 import type { IssueLog } from './log.ts';
+import { exchangeIn, exchangeReply } from './token-exchange.ts';
 import { wishOf } from './token-request.ts';
 
 type Edge = {
@@ -56,12 +57,13 @@ export async function issuerRoutes(http: FastifyInstance, edge: Edge): Promise<v
     url: '/token',
     exposeHeadRoute: false,
     handler: async (request, reply) => {
+      const exchange = exchangeIn(request.body);
       const issue = async (running: Running) => {
-        const wish = wishOf(request);
+        const wish = wishOf(exchange ? { query: request.query, body: exchange.wish } : request);
         if (!running.build.id_tokens) throw new ServiceError('access_denied', 'the build declares no tokens');
         return await issueToken(running, wish, granter);
       };
-      const shown = requestTokenIn(request);
+      const shown = exchange ? readShown(exchange.requestToken) : requestTokenIn(request);
       inHand += 1;
       const { running, issued } = await issueAhead({
         finding: authorized(shown),
@@ -85,7 +87,11 @@ export async function issuerRoutes(http: FastifyInstance, edge: Edge): Promise<v
       return reply
         .type(JSON_TYPE)
         .headers(NO_STORE)
-        .send(replyBody(running, issued, granter));
+        .send(
+          exchange
+            ? exchangeReply(issued, Math.floor(granter.now() / 1000))
+            : replyBody(running, issued, granter),
+        );
     },
   });
   // Nobody would get the token that a HEAD is answered with.
@@ -125,6 +131,10 @@ type RequestToken = { token: string; reference: BuildReference };
 /** Gives the request token that a request shows, and the build that it names, unproven. Throws `invalid_token` where there is none. */
 function requestTokenIn({ headers }: FastifyRequest): RequestToken {
   const [, token] = /^bearer +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
+  return readShown(token);
+}
+
+function readShown(token: string | undefined): RequestToken {
   const reference = token === undefined ? undefined : readRequestToken(token);
   if (token && reference) return { token, reference };
   throw new ServiceError('invalid_token', 'the request token is missing or malformed');

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { PublishedKeySet } from '@mayfly/contracts/keys';
+import { TOKEN_EXCHANGE } from '@mayfly/contracts/schema-routes-issuer';
 
 /**
  * A public document as it is sent: its media type, its text and the strong entity tag of that (RFC 9110 §8.8.3). Text goes to
@@ -23,7 +24,7 @@ export function discoveryDocument({ issuer, tokenEndpoint }: Issuer): PublicDocu
     status_list_aggregation_endpoint: `${issuer}/status-lists`,
     response_types_supported: ['id_token'],
     response_modes_supported: ['fragment'],
-    grant_types_supported: ['urn:ietf:params:oauth:grant-type:token-exchange'],
+    grant_types_supported: [TOKEN_EXCHANGE],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: ['RS256', 'ES256'],
     scopes_supported: ['openid'],
