@@ -29,6 +29,7 @@ const ON_PROCESSES_ONLY: Record<string, string> = {
   'publisher-limits': 'measures what the network of containers is no part of',
   rebuild: 'measures the time to rebuild, which the network of containers is no part of',
   refusals: 'a NATS of its own and no service',
+  restore: 'copies the files of servers',
   recovery: 'measures the time to recover, which the network of containers is no part of',
   'runner-client': 'about the client on a runner',
   sdk: 'about the SDKs of clouds on a runner',
