@@ -5,6 +5,7 @@ import { issuerUrl } from '@mayfly/contracts/issuer-url';
 import { decodeProtectedHeader } from 'jose';
 import { expect, onTestFinished, test } from 'vitest';
 import { connectCi, eventually } from './ci.ts';
+import { mayfly } from './mayfly.ts';
 import { isActive, knownActive } from './relying-party.ts';
 import { testSystem } from './system.ts';
 
@@ -28,17 +29,34 @@ test('from copies of the keyrings and the names a deployment goes on with its ke
   })();
   expect(await knownActive(system, old)).toBe(true);
 
-  for (const name of system.names.toReversed()) await system.stop(name);
+  const stopAll = async () => {
+    for (const name of system.names.toReversed()) await system.stop(name);
+  };
+  const startAll = async () => {
+    await Promise.all(['nats', 'redis'].map((name) => system.start(name)));
+    await system.bootstrap();
+    await Promise.all(system.names.slice(2).map((name) => system.start(name)));
+  };
+  await stopAll();
   for (const kept of KEPT) cpSync(join(data, 'nats', kept), join(copy, kept), { recursive: true });
+  await startAll();
+  const stolen = before.find((kid) => kid !== decodeProtectedHeader(old).kid) as string;
+  expect((await mayfly(system, 'keys', 'revoke', stolen, '--reason', 'test')).code).toBe(0);
+  await eventually(async () => !(await kids()).includes(stolen), 'key set without the revoked key');
+  await stopAll();
   for (const server of ['nats', 'redis'])
     for (const entry of readdirSync(join(data, server)))
       rmSync(join(data, server, entry), { recursive: true });
   for (const kept of KEPT) cpSync(join(copy, kept), join(data, 'nats', kept), { recursive: true });
-  await Promise.all(['nats', 'redis'].map((name) => system.start(name)));
-  await system.bootstrap();
-  await Promise.all(system.names.slice(2).map((name) => system.start(name)));
+  rmSync(join(data, '..', 'cache'), { recursive: true, force: true });
+  await startAll();
 
-  expect(await kids()).toEqual(before);
+  expect(new Set(await kids())).toEqual(new Set(before));
+  expect((await mayfly(system, 'keys', 'revoke', stolen, '--reason', 'again')).code).toBe(0);
+  await eventually(
+    async () => !(await kids()).includes(stolen),
+    'key set without the key that was revoked again',
+  );
   await eventually(async () => (await isActive(system, old)) === false, 'that nobody knows the old build');
   await using ci = await connectCi(system);
   await ci.start({ id: 'thief', build: { repository: { id: '666', name: 'octo/hello' } } });

@@ -1,9 +1,12 @@
 import * as http from 'node:http';
 import type { Environment } from './grant.ts';
-import { PROXIES, THIS_MACHINE, withoutProxyToUs } from './step-variables.ts';
+import { THIS_MACHINE, withoutProxyToUs } from './step-variables.ts';
 
 // The types that we have do not know it yet.
 const { setGlobalProxyFromEnv } = http as { setGlobalProxyFromEnv?(env: Environment): unknown };
+
+/** Those that Node reads. */
+const HEEDED = ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY'];
 
 /**
  * Has what asks the issuer and Vault go through the proxy that the environment names; what asks this machine does not. A proxy
@@ -11,7 +14,7 @@ const { setGlobalProxyFromEnv } = http as { setGlobalProxyFromEnv?(env: Environm
  */
 export function heedProxies(env: Environment, warn: (line: string) => void): void {
   const heeded: Record<string, string | undefined> = { ...withoutProxyToUs(env, THIS_MACHINE) };
-  for (const name of PROXIES) {
+  for (const name of HEEDED) {
     if (!heeded[name]) continue;
     heeded[name] = proxyUrl(heeded[name]);
     if (!heeded[name])

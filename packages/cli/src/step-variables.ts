@@ -87,8 +87,7 @@ export function requestVariables(
   return offered;
 }
 
-/** The variables that name a proxy. */
-export const PROXIES = ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY'];
+const PROXIES = ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY'];
 const LOOPBACK = '127.0.0.1';
 /** All that this machine calls itself. */
 export const THIS_MACHINE: readonly string[] = [LOOPBACK, 'localhost', '[::1]', '::1'];

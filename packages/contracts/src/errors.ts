@@ -4,6 +4,7 @@ type Row = { status: number; redeliver: boolean };
 export const ERRORS = {
   invalid_request: { status: 400, redeliver: false },
   invalid_target: { status: 400, redeliver: false },
+  unsupported_grant_type: { status: 400, redeliver: false },
   invalid_token: { status: 401, redeliver: false },
   invalid_client: { status: 401, redeliver: false },
   access_denied: { status: 403, redeliver: false },

@@ -43,7 +43,7 @@ const exchange = Type.Object(
     scope: Type.Optional(Type.String()),
     ...Object.fromEntries(Object.entries(TokenWish).map(([name, schema]) => [name, Type.Optional(schema)])),
   },
-  { additionalProperties: false, description: 'A token exchange, RFC 8693 §2.1.' },
+  { description: 'A token exchange, RFC 8693 §2.1.' },
 );
 
 const Exchanged = Type.Object(
@@ -94,7 +94,13 @@ export const ISSUER_ROUTES: readonly Route[] = [
       description: 'The ID token.',
       content: { 'application/json': Type.Union([Token, Exchanged]) },
     },
-    errors: [...refusals, 'payload_too_large', 'unsupported_media_type', 'temporarily_unavailable'],
+    errors: [
+      ...refusals,
+      'unsupported_grant_type',
+      'payload_too_large',
+      'unsupported_media_type',
+      'temporarily_unavailable',
+    ],
   },
   {
     methods: ['post'],

@@ -100,3 +100,17 @@ test('of several audiences the one that takes the shortest subject decides', () 
   expect(subjectLimit({ audiences: ['x'] }, ['api://AzureADTokenExchange'])).toBe(600);
   expect(subjectLimit({ audiences: ['x'] }, ['x'])).toBeUndefined();
 });
+
+test('what is asked for and may be a token or a password is in no message', () => {
+  const secret = `mfr_${'x'.repeat(60)}`;
+  const message = (text: string) => {
+    try {
+      return expandAudience(text, { id: '1' });
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+
+  expect(message('https://$HOST')).toBe('audience names HOST, which the build lacks');
+  expect(message(`$${secret}`)).toBe('audience names a variable, which the build lacks');
+});

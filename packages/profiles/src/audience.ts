@@ -53,11 +53,14 @@ export function expandAudience(text: string, build: Build): string {
     const name = (braced ?? bare) as string;
     const value = braced === 'environment' ? build.environment?.name : variable(build, name);
     if (value === undefined)
-      throw new ServiceError('invalid_target', `audience names ${name}, which the build lacks`);
+      throw new ServiceError('invalid_target', `audience names ${shown(name)}, which the build lacks`);
     return value;
   });
   return checkedAudience(expanded);
 }
+
+/** What is long enough to be a token or a password stands in no message: messages are logged. */
+const shown = (name: string) => (name.length <= 32 ? name : 'a variable');
 
 function variable({ variables }: Build, name: string): string | undefined {
   return variables && Object.hasOwn(variables, name) ? variables[name] : undefined;

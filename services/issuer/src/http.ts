@@ -24,7 +24,7 @@ import {
 } from './issue.ts';
 import { issueAhead } from './issue-ahead.ts';
 import type { IssueLog } from './log.ts';
-import { exchangeIn, exchangeReply } from './token-exchange.ts';
+import { type Exchange, exchangeFailure, exchangeIn, exchangeReply } from './token-exchange.ts';
 import { wishOf } from './token-request.ts';
 
 type Edge = {
@@ -63,7 +63,7 @@ export async function issuerRoutes(http: FastifyInstance, edge: Edge): Promise<v
         if (!running.build.id_tokens) throw new ServiceError('access_denied', 'the build declares no tokens');
         return await issueToken(running, wish, granter);
       };
-      const shown = exchange ? readShown(exchange.requestToken) : requestTokenIn(request);
+      const shown = exchange ? subjectOf(exchange) : requestTokenIn(request);
       inHand += 1;
       const { running, issued } = await issueAhead({
         finding: authorized(shown),
@@ -73,7 +73,7 @@ export async function issuerRoutes(http: FastifyInstance, edge: Edge): Promise<v
       })
         .catch((error: unknown) => {
           log.refused(shown.reference, error);
-          throw error;
+          throw exchange ? exchangeFailure(error) : error;
         })
         .finally(() => {
           inHand -= 1;
@@ -132,6 +132,14 @@ type RequestToken = { token: string; reference: BuildReference };
 function requestTokenIn({ headers }: FastifyRequest): RequestToken {
   const [, token] = /^bearer +(\S+)$/i.exec(headers.authorization ?? '') ?? [];
   return readShown(token);
+}
+
+function subjectOf({ requestToken }: Exchange): RequestToken {
+  try {
+    return readShown(requestToken);
+  } catch (error) {
+    throw exchangeFailure(error);
+  }
 }
 
 function readShown(token: string | undefined): RequestToken {

@@ -1,3 +1,4 @@
+import { recent } from '@mayfly/build-store/recent';
 import type { BuildReference } from '@mayfly/contracts/build-reference';
 import { type ErrorCode, ServiceError } from '@mayfly/contracts/errors';
 import type { AdmittedBuild } from '@mayfly/contracts/events';
@@ -26,8 +27,13 @@ const REFUSALS: Partial<Record<ErrorCode, { isTold: boolean }>> = {
   invalid_request: { isTold: false },
 };
 
+/** How often a refusal is told of one build and for one reason, ms, and of how many of them it is known when it was: a build may ask without end. */
+const TOLD_EVERY_MS = 60_000;
+const MOST_TOLD = 10_000;
+
 /** Takes a logger and a registry; gives the log of what was issued. It never shows more of a token than its jti. */
-export function issueLog(log: Logger, metrics: Registry): IssueLog {
+export function issueLog(log: Logger, metrics: Registry, clock = () => performance.now()): IssueLog {
+  const told = recent<number>(MOST_TOLD);
   const registers = [metrics];
   const counter = new Counter({
     name: 'mayfly_tokens_issued_total',
@@ -60,6 +66,10 @@ export function issueLog(log: Logger, metrics: Registry): IssueLog {
       const refusal = REFUSALS[code];
       if (!refusal) return;
       refusals.inc({ code });
+      const key = `${source} ${id} ${attempt} ${code}`;
+      const now = clock();
+      if (now - (told.get(key) ?? Number.NEGATIVE_INFINITY) < TOLD_EVERY_MS) return;
+      told.set(key, now);
       const reason = refusal.isTold ? { reason: message.slice(0, 512) } : {};
       log.warn({ source, buildId: id, attempt, code, ...reason }, 'token refused');
     },

@@ -19,6 +19,7 @@ export function discoveryDocument({ issuer, tokenEndpoint }: Issuer): PublicDocu
     issuer,
     jwks_uri: `${issuer}/jwks`,
     token_endpoint: tokenEndpoint,
+    token_endpoint_auth_methods_supported: ['none'],
     introspection_endpoint: `${issuer}/introspect`,
     introspection_endpoint_auth_methods_supported: ['client_secret_basic'],
     status_list_aggregation_endpoint: `${issuer}/status-lists`,

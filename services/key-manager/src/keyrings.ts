@@ -41,10 +41,9 @@ export async function changeKeyring(
   decide: (keyring: Keyring) => Change,
 ): Promise<Keyring> {
   for (;;) {
-    const { before, revision, isCurrent } = await readKeyring(source, shared);
-    const newest = newestOf(before, revision, shared);
-    const after = await nextKeyring(newest, decide(newest), shared);
-    if (after === before && isCurrent) return before;
+    const { before, stored, revision, isCurrent } = await readKeyring(source, shared);
+    const after = await nextKeyring(before, decide(before), shared);
+    if (after === stored && isCurrent) return before;
     if ((await shared.store.replace(source, await shared.seal.close(after), revision)) === undefined)
       continue;
     logChanges(before, after, shared.log);
@@ -58,12 +57,19 @@ export async function restoreKeyring(source: string, shared: Shared): Promise<vo
   await publishKeyring(await changeKeyring(source, shared, (newest) => ({ keyring: newest })), shared);
 }
 
-/** Reads the keyring of a source from the leader, and whether it is sealed under the first key. */
-export async function readKeyring(source: string, { store, seal }: Pick<Shared, 'store' | 'seal'>) {
-  const stored = await store.read(source);
-  if (!stored) return { before: emptyKeyring(source), revision: 0, isCurrent: true };
-  const { sealed, revision } = stored;
-  return { before: await seal.open(source, sealed, revision), revision, isCurrent: seal.isCurrent(sealed) };
+/**
+ * Reads the keyring of a source from the leader: as it is stored, and whether that is sealed under the first key; and as it was
+ * before a change, which is newer where the store went back.
+ */
+export async function readKeyring(source: string, shared: Pick<Shared, 'store' | 'seal' | 'newest' | 'log'>) {
+  const there = await shared.store.read(source);
+  if (!there) {
+    const none = emptyKeyring(source);
+    return { before: none, stored: none, revision: 0, isCurrent: true };
+  }
+  const { sealed, revision } = there;
+  const stored = await shared.seal.open(source, sealed, revision);
+  return { before: newestOf(stored, shared), stored, revision, isCurrent: shared.seal.isCurrent(sealed) };
 }
 
 /** Does what is due, beside what the change itself is; gives the same keyring where there is nothing to do. */
@@ -92,10 +98,10 @@ export async function publishKeyring(keyring: Keyring, shared: Shared): Promise<
 }
 
 /** What the store holds, or what was read here before if that is newer: a power cut or a backup brings back what was revoked. */
-function newestOf(stored: Keyring, revision: number, { newest, log }: Shared): Keyring {
+function newestOf(stored: Keyring, { newest, log }: Pick<Shared, 'newest' | 'log'>): Keyring {
   const { source, version } = stored;
   const known = newest?.(source);
-  if (revision === 0 || known === undefined || known.version <= version) return stored;
+  if (known === undefined || known.version <= version) return stored;
   log.error({ source }, 'the stored keyring is older than one that was read before, which is written again');
   return known;
 }
