@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { CommandError } from './exit-codes.ts';
-import { backOff, keepFresh, untilDue } from './keep-fresh.ts';
+import { keepFresh, untilDue } from './keep-fresh.ts';
+import { backOff } from './patience.ts';
 import { eventually } from './run-in-test.ts';
 import { testToken } from './testing.ts';
 

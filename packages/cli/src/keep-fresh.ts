@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CommandError } from './exit-codes.ts';
 import type { IssuedToken, TokenRequest } from './issuer.ts';
 import { readClaims } from './jwt-claims.ts';
+import { backOff } from './patience.ts';
 
 /** A token in a file, that is replaced before it is old. */
 export type KeptToken = {
@@ -29,7 +30,6 @@ const REPLACED_SPREAD = 0.15;
 /** Where somebody holds on to it: not so soon that we would ask without end, and with time to fetch the next one. */
 const REPLACED_AT_SOONEST = 0.2;
 const REPLACED_BEFORE_MS = 30_000;
-const LONGEST_WAIT_MS = 30_000;
 
 /** Keeps one token fresh until the signal, or until its issuer says no. */
 export async function keepFresh(first: KeptToken, keeper: Keeper): Promise<void> {
@@ -89,11 +89,6 @@ function ageToReplace({ issuedAt, expiresAt }: Replaced, chance: number, heldSec
   const usual = lifeMs * (REPLACED_AFTER + REPLACED_SPREAD * chance);
   const latest = lifeMs - heldSeconds * 1000 - REPLACED_BEFORE_MS;
   return latest < lifeMs * REPLACED_AT_SOONEST ? usual : Math.min(usual, latest);
-}
-
-/** How long to wait after so many failures in a row, ms. */
-export function backOff(failures: number, chance: number): number {
-  return Math.min(LONGEST_WAIT_MS, 500 * 2 ** failures) * (0.5 + chance / 2);
 }
 
 async function waited(ms: number, signal: AbortSignal): Promise<boolean> {

@@ -34,10 +34,11 @@ export function createMasker(index: () => MaskIndex): Masker {
   let waiting = false;
 
   const settle = (open: boolean, limitOf: (found: Scan) => number): Buffer => {
-    const opened = scan(kept, index(), open);
-    const isTooMuch = isTooMuchHeld(kept.length - opened.settled, index());
+    const looked = index();
+    const opened = scan(kept, looked, open);
+    const isTooMuch = isTooMuchHeld(kept.length - opened.settled, looked);
     // As at an end: of what has begun at least half is masked, or all that there is of it.
-    const found = isTooMuch ? scan(kept, index(), false) : opened;
+    const found = isTooMuch ? scan(kept, looked, false) : opened;
     const limit = isTooMuch ? kept.length : limitOf(found);
     const [output, end] = masked(kept, shown, limit, merged(found.masked));
     const keep = Math.min(isTooMuch ? end : found.settled, found.context, end);

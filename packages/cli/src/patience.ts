@@ -22,3 +22,11 @@ export function waitBefore(attempt: number, retryAfter: string | null | undefine
   const own = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** attempt) * (0.5 + Math.random() / 2);
   return Math.max(asked, own);
 }
+
+/** The longest wait of what goes on for as long as a step runs, ms. */
+const LONGEST_BACK_OFF_MS = 30_000;
+
+/** How long to wait after so many failures in a row, ms. */
+export function backOff(failures: number, chance: number): number {
+  return Math.min(LONGEST_BACK_OFF_MS, 500 * 2 ** failures) * (0.5 + chance / 2);
+}

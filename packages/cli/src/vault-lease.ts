@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CommandError } from './exit-codes.ts';
-import { backOff } from './keep-fresh.ts';
+import { backOff } from './patience.ts';
 import { vaultRefusal } from './vault-refusal.ts';
 import type { Vault } from './vault-request.ts';
 

@@ -14,6 +14,15 @@ import { wishOf } from './token-request.ts';
 
 const silent = { debug: () => undefined, error: () => undefined } as unknown as Logger;
 
+/** What routes need that are looked at, and not asked for anything. */
+const OF_NOBODY: Parameters<typeof issuerRoutes>[1] = {
+  granter: {} as Granter,
+  requestTokenKeys: [],
+  authenticate: () => undefined,
+  reportLeak: async () => undefined,
+  log: {} as IssueLog,
+};
+
 test('the published OpenAPI document names every address that is served, and no other', async () => {
   const http = createHttp(silent);
   const served: string[] = [];
@@ -21,13 +30,7 @@ test('the published OpenAPI document names every address that is served, and no 
     for (const one of [method].flat()) if (one !== 'HEAD') served.push(`${one} ${url}`);
   });
 
-  await issuerRoutes(http, {
-    granter: {} as Granter,
-    requestTokenKeys: [],
-    authenticate: () => undefined,
-    reportLeak: async () => undefined,
-    log: {} as IssueLog,
-  });
+  await issuerRoutes(http, OF_NOBODY);
 
   const documented = ISSUER_ROUTES.flatMap(({ methods, path }) =>
     methods.map((method) => `${method.toUpperCase()} ${path}`),
@@ -37,13 +40,7 @@ test('the published OpenAPI document names every address that is served, and no 
 
 test('a HEAD, whose answer nobody reads, gets no token', async () => {
   const http = createHttp(silent);
-  await issuerRoutes(http, {
-    granter: {} as Granter,
-    requestTokenKeys: [],
-    authenticate: () => undefined,
-    reportLeak: async () => undefined,
-    log: {} as IssueLog,
-  });
+  await issuerRoutes(http, OF_NOBODY);
 
   const { statusCode, headers } = await http.inject({ method: 'HEAD', url: '/token?audience=a' });
 
