@@ -156,7 +156,8 @@ test('the issuer is asked by way of the proxy that the environment names, and th
   const env = {
     ...given(issuer),
     MAYFLY_ID_TOKEN_REQUEST_URL: 'http://issuer.example/token?api-version=1',
-    HTTP_PROXY: `http://127.0.0.1:${port}`,
+    // Without a scheme, as many write it.
+    HTTP_PROXY: `127.0.0.1:${port}`,
   };
 
   const { code, stdout } = await runMayfly(
@@ -171,7 +172,7 @@ test('the issuer is asked by way of the proxy that the environment names, and th
   expect(issuer.asked.map(({ searchParams }) => searchParams.get('audience'))).toEqual(['v', 'w']);
 });
 
-test.each(['proxy:3128 ', 'ftp://proxy', 'http://user:pa/ss@proxy:3128', 'http://u:100%zz@proxy:3128'])(
+test.each(['ftp://proxy', 'http://user:pa/ss@proxy:3128', 'http://u:100%zz@proxy:3128'])(
   'a proxy that is none (%s) keeps nobody from anything, and its password is not told',
   async (HTTP_PROXY) => {
     await using issuer = await startStandInIssuer();
@@ -180,7 +181,8 @@ test.each(['proxy:3128 ', 'ftp://proxy', 'http://user:pa/ss@proxy:3128', 'http:/
     const { code, stdout, stderr } = await runMayfly(['token', '--audience', 'v'], { env });
 
     expect([code, stdout.split('.').length]).toEqual([0, 3]);
-    expect(stderr).not.toMatch(/pa\/ss|100%zz/);
-    expect(stderr.split('\n').length).toBeLessThanOrEqual(2);
+    expect(stderr).toBe(
+      'mayfly: HTTP_PROXY is no address of a proxy, such as http://proxy.example:3128, and is not heeded\n',
+    );
   },
 );
